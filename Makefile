@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+# The one entry point. "make help" lists the verbs.
+
+BASE ?= 5.10
+PATCHED ?= 1
+NODES ?= 4
+FLAVOUR ?= plain
+MB ?= 256
+TIMEOUT ?= 300
+APPEND ?=
+BOOT_MB ?= 512
+
+# As given, without make's own expansion of "$".
+override CMD := $(value CMD)
+LEAN_T0 := $(shell date +%s)
+export KSRC SCALE CMD LEAN_T0 JOBS STEPS
+
+kernel := $(if $(filter 0,$(PATCHED)),vanilla,patched)
+guest := -b '$(BASE)' -k $(kernel) -f '$(FLAVOUR)' -n '$(NODES)' -a '$(APPEND)'
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+#: lean-memcg: per-cgroup kernel metadata that costs what is used.
+#:
+#:   make demo          before/after table and picture of a base, from nothing
+#:   make check         all tests; STEPS='name...' runs some, STEPS=full more,
+#:                      STEPS=list lists them
+#:   make boot          a shell in a guest, with the tests in /selftests
+#:   make run CMD='..'  one command in a guest, with its exit status
+#:   make build         a kernel; prints where it is
+#:   make kselftest     build and run the tests the in-tree way
+#:   make mbox          the series as one mbox, for git am and b4
+#:   make deps          install the Debian packages that are missing
+#:   make clean         remove build/ of this checkout
+#:   make distclean     and the cache: all that was downloaded and built
+#:
+#: Settings, with what they are otherwise:
+#:   BASE=5.10          a folder of patches/
+#:   PATCHED=1          0: the kernel without the series
+#:   NODES=4            a topology, a file of qemu/: 1 2 4 8 memless ...
+#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ...
+#:   MB=256             memory of a node (boot: 512)
+#:   TIMEOUT=300        seconds that "make run" may take
+#:   APPEND=            more for the kernel's command line
+#:   SCALE=             of the demo: full 1/2 1/4 1/16 small
+#:   KSRC=/path         your own kernel tree as the base; it is not changed
+#:   LEAN_CACHE=/path   the cache (~/.cache/lean-memcg)
+#:   JOBS=              compilers at once (all cores)
+
+deps:
+	@scripts/deps.sh
+
+demo: deps
+	@scripts/demo.sh '$(BASE)'
+
+check: deps
+	@scripts/check.sh '$(BASE)'
+
+boot: deps
+	@scripts/run.sh $(guest) -m $(if $(filter file,$(origin MB)),$(BOOT_MB),'$(MB)') -s
+
+run: deps
+	@[ -n "$$CMD" ] || { echo "lean-memcg: say what to run: make run CMD='...'" >&2; exit 1; }
+	@scripts/run.sh $(guest) -m '$(MB)' -t '$(TIMEOUT)' -- sh -c "$$CMD"
+
+build: deps
+	@scripts/build.sh '$(BASE)' $(kernel) '$(FLAVOUR)'
+
+kselftest: deps
+	@scripts/kselftest.sh '$(BASE)'
+
+mbox: deps
+	@scripts/mbox.sh '$(BASE)'
+
+clean:
+	@scripts/clean.sh
+
+distclean:
+	@scripts/clean.sh all
+
+.PHONY: help deps demo check boot run build kselftest mbox clean distclean

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# demo.sh [BASE]: the before/after table and picture of a base (default 5.10).
+# Builds the base and the patched kernel, runs load_report, load_pods and
+# load_cost on both, and on the base with cgroup.memory=nokmem (the floor), one
+# after the other on the same 4-node guest.
+#
+#	SCALE=full|1/2|1/4|1/16|small	default: the largest that the host's
+#					free memory takes
+#	RESULTS=DIR			default: build/results
+#
+# The table goes to stdout and, as text and markdown, to RESULTS/table.{txt,md};
+# the logs to RESULTS/KERNEL.PROGRAM.log; the picture to build/demo.png.
+# Status 1 if a run fails or the patched kernel misses a limit (patches/BASE/limits).
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# scale, cgroups, mounts, MB a node, pods, minutes the guests take without KVM
+scales="full 12287 952 2560 500 20
+1/2 6143 952 1408 500 13
+1/4 3071 952 896 500 10
+1/16 767 952 512 500 8
+small 383 100 256 100 4"
+
+# column, kernel, kernel command line
+kernels="base vanilla
+patched patched
+floor vanilla cgroup.memory=nokmem"
+
+nodes=4
+guest_extra=300		# MB that QEMU itself takes
+results=${RESULTS:-$top/build/results}
+png=$top/build/demo.png
+
+load_base "${1:-5.10}"
+limits=$top/patches/$base/limits
+[ -f "$limits" ] || die "patches/$base/limits is missing, so there is nothing to compare"
+need_cmd gnuplot awk
+
+# field SCALE N: a field of the scale's row
+field()
+{
+	echo "$scales" | awk -v s="$1" -v n="$2" '$1 == s { print $n }'
+}
+
+need_of()
+{
+	echo $((nodes * $(field "$1" 4) + guest_extra))
+}
+
+names=$(echo "$scales" | awk '{ printf "%s ", $1 }')
+if [ -n "${SCALE:-}" ]; then
+	scale=$SCALE
+	[ -n "$(field "$scale" 1)" ] || die "no SCALE=$scale; known: $names"
+	need_mem "$(need_of "$scale")"
+else
+	for scale in $names; do
+		[ "$(free_mem)" -lt "$(need_of "$scale")" ] || break
+	done
+	need_mem "$(need_of "$scale")"
+	[ "$scale" = full ] ||
+		say "scale $scale: the full scale needs $(need_of full) MB of memory and $(free_mem) MB are free"
+fi
+cgroups=$(field "$scale" 2)
+mounts=$(field "$scale" 3)
+mb=$(field "$scale" 4)
+pods=$(field "$scale" 5)
+say "scale $scale: $cgroups cgroups, $mounts mounts, $nodes nodes of $mb MB. Two cores without KVM take about $(field "$scale" 6) minutes for the guests; before that, 12 minutes at most to fetch and build what is not in $cache"
+
+# program, what it gets, node MB, time-out in s, options of run.sh
+programs="report $cgroups,$mounts $mb 1200
+pods $pods $mb 600
+cost - 256 600 -i"
+
+total=$((4 + $(echo "$kernels" | wc -l) * $(echo "$programs" | wc -l) + 1))
+n=0
+step()
+{
+	n=$((n + 1))
+	stage "stage $n of $total: $*"
+}
+
+step "source"
+tree=$("$top/scripts/fetch.sh" "$base")
+version=$(kernel_version "$tree")
+step "building Linux $version"
+"$top/scripts/build.sh" "$base" vanilla plain >/dev/null
+step "building it with the series"
+"$top/scripts/build.sh" "$base" patched plain >/dev/null
+step "guest image"
+"$top/scripts/image.sh" "$base" >/dev/null
+
+mkdir -p "$results" || die "can't write to $results"
+rm -f "$results"/*.log "$results"/*.console "$results"/*.curve "$results"/table.* "$png"
+
+# run COLUMN KERNEL PROGRAM ARGS MB TIMEOUT CMDLINE [OPTION]
+run()
+{
+	_args=$(echo "$4" | tr ',-' '  ')
+	step "load_$3 on the $1 kernel"
+	# shellcheck disable=SC2086
+	"$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$nodes" -m "$5" \
+		-t "$6" -a "$7" ${8:-} -o "$results/$1.$3.log" -- \
+		"/selftests/load_$3" $_args >"$results/out" </dev/null || {
+		tail -n 15 "$results/out" >&2
+		die "load_$3 failed on the $1 kernel; the log is $results/$1.$3.log"
+	}
+	rm -f "$results/out"
+}
+
+# One guest at a time: what is compared must not share the processors.
+while read -r program args size timeout option; do
+	while read -r column kernel cmdline; do
+		run "$column" "$kernel" "$program" "$args" "$size" "$timeout" "$cmdline" "$option"
+	done <<-EOK
+	$kernels
+	EOK
+done <<EOP
+$programs
+EOP
+
+step "table and picture"
+files=
+while read -r column kernel cmdline; do
+	files="$files col=$column"
+	for log in "$results/$column".*.log; do
+		files="$files $log"
+	done
+	sed -n 's/^[# ]*metric report\.curve\.\([0-9]*\) \(-\{0,1\}[0-9.]*\) .*/\1 \2/p' \
+		"$results/$column.report.log" >"$results/$column.curve"
+done <<EOK
+$kernels
+EOK
+commas=$(echo "$cgroups" | sed 's/\([0-9]\)\([0-9]\{3\}\)$/\1,\2/')
+title="Linux $version, $commas cgroups, $mounts mounts, $nodes nodes; $pods pods"
+for format in text md; do
+	{
+		echo "$title"
+		echo
+		# shellcheck disable=SC2086
+		awk -v format=$format -f "$top/scripts/report.awk" "$limits" $files || echo >"$results/missed"
+	} >"$results/table.$format"
+done
+mv "$results/table.text" "$results/table.txt"
+gnuplot -e "dir='$results'; png='$png'; version='$version'; cgroups='$commas'; nodes='$nodes'" \
+	"$top/scripts/plot.gp" || die "gnuplot can't draw $png"
+cat "$results/table.txt"
+say "picture: $png; logs and tables: $results"
+if [ -e "$results/missed" ]; then
+	rm "$results/missed"
+	die "the patched kernel misses a limit, or a figure is missing"
+fi

@@ -1,0 +1,484 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# hosttest.sh [TEST...]: tests of the scripts, on this host, without a guest and
+# without network, on a copy of the checkout with a small made-up kernel tree
+# and series (base 0.1). KTAP on stdout, status 1 if one fails. Takes seconds.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/series.sh"
+. "$(dirname "$0")/checks.sh"
+
+all="style unknown_base bad_ksrc ksrc_untouched bad_patch bad_names bad_env
+     run_names series_clean series_broken checkpatch mbox mbox_selftests
+     report verdict plot demo"
+for t; do
+	case " $(echo $all) " in
+	*" $t "*) ;;
+	*) die "no test '$t'; known: $(echo $all)" ;;
+	esac
+done
+need_cmd git quilt b4 awk
+
+scratch_dir
+work=$scratch
+repo=$work/repo
+mkdir "$repo"
+for f in scripts patches kconfig qemu selftests Makefile; do
+	[ ! -e "$top/$f" ] || cp -r "$top/$f" "$repo"
+done
+export LEAN_CACHE="$work/cache" KSRC="$work/ksrc" HOME="$work" XDG_CACHE_HOME="$work/x"
+mkdir "$work/x"
+unset SCALE
+
+# The kernel tree: a file to patch, and what makes it a kernel tree.
+mkdir -p "$KSRC/mm" "$KSRC/$selftest_dir"
+printf 'VERSION = 0\nPATCHLEVEL = 1\nSUBLEVEL = 7\nEXTRAVERSION =\n' >"$KSRC/Makefile"
+: >"$KSRC/Kbuild"
+awk 'BEGIN { for (i = 1; i <= 80; i++) print "line " i }' >"$KSRC/mm/a.c"
+printf 'TARGETS = alpha\nTARGETS += membarrier\nTARGETS += memfd\n' >"$KSRC/$selftest_dir/Makefile"
+
+# The series of base 0.1: two patches to that file.
+lane=$repo/patches/0.1
+mkdir "$lane"
+cat >"$lane/base.conf" <<'EOB'
+# SPDX-License-Identifier: GPL-2.0
+base_package=linux-source-0.1
+base_suite=none
+base_component=main
+base_label=none
+base_kernelorg=0.1
+base_cpu=max
+base_makeflags=
+EOB
+printf 'a subject\n\nA body.\n' >"$lane/cover"
+(
+	cd "$work"
+	echo mm/a.c | series_repo "$KSRC" made
+	export GIT_AUTHOR_DATE='@1700000000 +0000' GIT_COMMITTER_DATE='@1700000000 +0000'
+	for n in 20 60; do
+		sed -i "s/^line $n\$/LINE $n/" made/mm/a.c
+		git -C made commit -qam "mm: change line $n
+
+It was small.
+
+Signed-off-by: lean-memcg <lean-memcg@example.org>"
+	done
+	git -C made format-patch -q --abbrev=12 -o "$lane" base
+	cd "$lane"
+	ls ./*.patch | sed 's,^./,,' >series
+)
+cp -r "$lane" "$work/lane"
+
+# restore: the series as it was
+restore()
+{
+	rm -rf "$lane"
+	cp -r "$work/lane" "$lane"
+}
+
+# fails REGEX CMD...: CMD must fail, with nothing on stdout, and its last line on
+# stderr be one sentence of ours that matches REGEX; stage lines may precede it.
+fails()
+{
+	_re=$1
+	shift
+	_rc=0
+	"$@" >"$work/stdout" 2>"$work/stderr" || _rc=$?
+	[ $_rc -ne 0 ] || { echo "does not fail: $*"; return 1; }
+	[ ! -s "$work/stdout" ] || { echo "prints to stdout: $*"; return 1; }
+	grep -v '^\[' "$work/stderr" >"$work/said" || :
+	if [ "$(wc -l <"$work/said")" -ne 1 ] || ! grep -qE "^lean-memcg: .*($_re)" "$work/said"; then
+		echo "$* (status $_rc) should say one line with '$_re', and says:"
+		cat "$work/said"
+		return 1
+	fi
+}
+
+# hygiene CHECK...: of the made-up series
+hygiene()
+{
+	"$repo/scripts/hygiene.sh" 0.1 "$@" 2>/dev/null
+}
+
+check_style()
+{
+	rc=0
+	for f in "$top"/scripts/*.sh; do
+		sh -n "$f" || rc=1
+	done
+	for f in "$top"/scripts/* "$top"/kconfig/* "$top"/qemu/* "$top"/patches/*/base.conf \
+		"$top"/selftests/*.[ch] "$top"/selftests/Makefile "$top"/Makefile; do
+		[ -f "$f" ] || continue
+		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0' ||
+			{ echo "$f has no SPDX line"; rc=1; }
+	done
+	# the mirror comes from the machine, not from a file
+	if grep -rnE '(https?|ftp)://[^ /]*/debian|://[^ /]*\.debian\.[a-z]+/' "$top"/scripts \
+		"$top"/patches/*/base.conf "$top"/*.md "$top"/Makefile 2>/dev/null; then
+		rc=1
+	fi
+	return $rc
+}
+
+check_unknown_base()
+{
+	for s in fetch.sh tree.sh build.sh image.sh mbox.sh hygiene.sh kselftest.sh demo.sh; do
+		for b in 9.99 ../patches/0.1; do
+			fails "no base '$b'; known: .*5\.10" "$repo/scripts/$s" "$b" vanilla plain
+		done
+	done
+	fails "no base '9.99'" "$repo/scripts/run.sh" -b 9.99 -k vanilla -f plain -n 1 -m 256 \
+		-t 60 -a '' -o "$work/log" -- true
+}
+
+check_bad_ksrc()
+{
+	KSRC=$work/none fails "not a folder" "$repo/scripts/fetch.sh" 0.1
+	mkdir "$work/empty"
+	KSRC=$work/empty fails "no kernel tree" "$repo/scripts/fetch.sh" 0.1
+	KSRC=$work/empty fails "no kernel tree" "$repo/scripts/mbox.sh" 0.1
+	KSRC=$work/empty fails "no kernel tree" "$repo/scripts/hygiene.sh" 0.1
+	fails "Linux 0.1.7.*base is 5.10" "$repo/scripts/fetch.sh" 5.10
+	"$repo/scripts/fetch.sh" 0.1 2>/dev/null	# and the next run is unharmed
+}
+
+check_ksrc_untouched()
+{
+	sum() { find "$KSRC" -type f -exec stat -c '%n %Y %i %h' {} + -exec sha256sum {} + | sort; }
+	sum >"$work/before"
+	t=$("$repo/scripts/tree.sh" 0.1 patched 2>/dev/null)
+	grep -qx 'LINE 60' "$t/mm/a.c"
+	t=$("$repo/scripts/tree.sh" 0.1 upto:1 2>/dev/null)
+	grep -qx 'LINE 20' "$t/mm/a.c"
+	grep -qx 'line 60' "$t/mm/a.c"
+	"$repo/scripts/mbox.sh" 0.1 >/dev/null
+	t=$("$repo/scripts/tree.sh" 0.1 vanilla 2>/dev/null)
+	grep -qx 'line 20' "$t/mm/a.c"
+	sum | cmp - "$work/before"
+}
+
+check_bad_patch()
+{
+	restore
+	p=$(tail -n 1 "$lane/series")
+	sed -i 's/^ line 59$/ line fifty-nine/' "$lane/$p"
+	fails "$p does not apply" "$repo/scripts/tree.sh" 0.1 patched
+	fails "$p does not apply" "$repo/scripts/mbox.sh" 0.1
+	rm "$lane/$p"
+	fails "$p, which" "$repo/scripts/tree.sh" 0.1 patched
+	restore
+	"$repo/scripts/tree.sh" 0.1 patched 2>/dev/null
+}
+
+check_bad_names()
+{
+	fails "no flavour 'none'; known: .*plain" "$repo/scripts/build.sh" 0.1 vanilla none
+	fails "not 'some'" "$repo/scripts/tree.sh" 0.1 some
+	fails "no check 'none'; known: agree" "$repo/scripts/hygiene.sh" 0.1 none
+	fails "no test 'none'; known: style" "$repo/scripts/hosttest.sh" none
+	SCALE=1/3 fails "no SCALE=1/3; known: full" "$repo/scripts/demo.sh" 5.10
+}
+
+check_bad_env()
+{
+	LEAN_CACHE="$work/a b" fails "space" "$repo/scripts/fetch.sh" 0.1
+	LEAN_CACHE=/proc/lean fails "can't make" "$repo/scripts/fetch.sh" 0.1
+	LEAN_CACHE=$KSRC fails "aren't ours" "$repo/scripts/fetch.sh" 0.1
+	fails "memory.*missing" sh -eu -c '. "$0"; need_mem 99999999' "$repo/scripts/lib.sh"
+	fails "disk.*missing" sh -eu -c '. "$0"; need_disk / 999999999' "$repo/scripts/lib.sh"
+	fails "not installed; apt-get install" sh -eu -c '. "$0"; need_cmd no-such-command' "$repo/scripts/lib.sh"
+}
+
+tree_checks="agree headers quilt git_am mbox_am b4 same"
+
+check_series_clean()
+{
+	restore
+	hygiene $tree_checks
+}
+
+# what is done to the series, in shell; the check that must fail for it
+breakages='rm 0001*                                              |agree
+cp 0001* 0003-more.patch                                         |agree
+cat series >>series2; cat series >>series2; mv series2 series    |agree
+: >series                                                        |agree
+sed -i "/^Signed-off-by/d" 0002*                                 |headers
+sed -i "/^Signed-off-by/s/lean-memcg@/other@/" 0002*             |headers
+sed -i "/^Date:/d" 0001*                                         |headers
+sed -i "/^It was small/d" 0001*                                  |headers
+sed -i "s,PATCH 2/2,PATCH 2/3," 0002*                            |headers
+sed -i "s/^It was small/From here it is small/" 0001*             |headers
+rm cover                                                         |headers
+echo "only a subject" >cover                                     |headers
+printf "s\n\ncaf\303\251\n" >cover                               |headers
+sed -i "s/^ line 57/ line fuzzy/" 0002*                          |quilt
+sed -i "s/^@@ -57,/@@ -55,/" 0002*                               |quilt
+sed -i "s/^ line 59/ line fifty/" 0002*                          |git_am
+sed -i "s/^ line 59/ line fifty/" 0002*                          |mbox_am
+sed -i "s/^ line 59/ line fifty/" 0002*                          |b4
+sed -i "s/^+LINE 60/+LINE sixty/" 0002*; rm cover                |same'
+
+check_series_broken()
+{
+	rc=0
+	printf "%s\n" "$breakages" | sed 's/ *|/|/' >"$work/breakages"
+	while IFS='|' read -r cmd want; do
+		restore
+		(cd "$lane" && eval "$cmd")
+		need=$want
+		[ "$want" != same ] || need=$tree_checks
+		if hygiene $need >"$work/out" || ! grep -q "^not ok [0-9]* $want\$" "$work/out"; then
+			echo "$want does not fail after: $cmd"
+			cat "$work/out"
+			rc=1
+		fi
+	done <"$work/breakages"
+	restore
+	# without a tree, what needs none is still checked
+	KSRC= hygiene >"$work/out"
+	[ "$(grep -c ' # SKIP no source tree: ' "$work/out")" -eq 8 ] || { cat "$work/out"; rc=1; }
+	return $rc
+}
+
+check_mbox()
+{
+	restore
+	printf '[user]\n\tname = Somebody\n[format]\n\tsignature = mine\n\tnumbered = false\n[core]\n\tabbrev = 20\n' >"$work/.gitconfig"
+	"$repo/scripts/mbox.sh" 0.1 >"$work/1.mbox" 2>/dev/null
+	sleep 1.1
+	(cd / && TZ=Asia/Tokyo LC_ALL=C.UTF-8 GIT_AUTHOR_NAME=x "$repo/scripts/mbox.sh" 0.1 >"$work/2.mbox" 2>/dev/null)
+	rm "$work/.gitconfig"
+	cmp "$work/1.mbox" "$work/2.mbox"
+	grep '^Subject: ' "$work/1.mbox" | diff - - <<-'EOS' || return 1
+	Subject: [PATCH 0.1 0/3] a subject
+	Subject: [PATCH 0.1 1/3] mm: change line 20
+	Subject: [PATCH 0.1 2/3] mm: change line 60
+	Subject: [PATCH 0.1 3/3] selftests: add memcg_slab
+	EOS
+	grep -qx 'base-version: v0.1.7' "$work/1.mbox"
+	! grep -q '^base-commit:' "$work/1.mbox"
+	[ "$(grep -ci '^message-id: <' "$work/1.mbox")" -eq 4 ]
+	[ "$(grep -i '^message-id: <' "$work/1.mbox" | sort -u | wc -l)" -eq 4 ]
+	[ "$(grep '^In-Reply-To: <' "$work/1.mbox" | sort -u | wc -l)" -eq 1 ]
+	echo base_commit=0123456789abcdef0123456789abcdef01234567 >>"$lane/base.conf"
+	"$repo/scripts/mbox.sh" 0.1 2>/dev/null | grep -qx 'base-commit: 0123456789abcdef0123456789abcdef01234567'
+	restore
+}
+
+check_mbox_selftests()
+{
+	echo mm/a.c $selftest_dir/Makefile | tr ' ' '\n' | series_repo "$KSRC" "$work/mst"
+	"$repo/scripts/mbox.sh" 0.1 2>/dev/null >"$work/m"
+	series_am "$work/mst" --empty=drop "$work/m"
+	diff - "$work/mst/$selftest_dir/Makefile" <<-'EOM' || return 1
+	TARGETS = alpha
+	TARGETS += membarrier
+	TARGETS += memcg_slab
+	TARGETS += memfd
+	EOM
+	for f in "$top"/selftests/*.[ch] "$top"/selftests/Makefile; do
+		cmp "$f" "$work/mst/$selftest_dir/memcg_slab/${f##*/}"
+	done
+}
+
+check_report()
+{
+	cat >"$work/limits" <<-'EOL'
+	# a comment
+	a.growth	floor	1	8 MB growth of it
+	a.cost	base	1.02	0 insn cost
+	a.back	one	1	0 % back
+	a.shown	-	0	0 - shown
+	EOL
+	printf '# metric a.growth 7763.4 MB\n# metric a.cost 11820 insn\n# metric a.shown 1234567\n' >"$work/b"
+	printf '  # # metric a.growth 22.04 MB\r\n# metric a.cost 99999 insn\n# metric a.cost 12056 insn\nx metric a.cost 1 insn\n# metric a.back -0.25 %%\n' >"$work/p"
+	printf '# metric a.growth 14.1 MB\n' >"$work/f"
+	report() { awk -v format="$1" -f "$top/scripts/report.awk" "$work/limits" col=base "$work/b" \
+		col=patched "$work/p" col=floor "$work/f"; }
+	rc=0
+	report text >"$work/out" || rc=$?
+	[ $rc -eq 1 ]		# a.shown has no data
+	echo '# metric a.shown 5' >>"$work/p"
+	report text >"$work/out"
+	diff "$work/out" - <<-'EOT' || return 1
+	                        base  patched  floor  must            verdict
+	growth of it (MB)      7,763     22.0   14.1  <= floor + 8    ok
+	cost (insn)           11,820   12,056      -  <= 1.02 x base  ok
+	back (%)                   -    -0.25      -  <= 1.00         ok
+	shown              1,234,567     5.00      -
+	EOT
+	report md >"$work/out"
+	[ "$(grep -c '^|.*|.*|.*|.*|.*|$' "$work/out")" -eq 6 ]
+	for bad in 'a.growth 22.2 MB' 'a.cost 12057 insn' 'a.back 1.01 %'; do
+		cp "$work/p" "$work/keep"
+		echo "# metric $bad" >>"$work/p"
+		if report text >"$work/out"; then
+			echo "not missed: $bad"
+			return 1
+		fi
+		[ "$(grep -c ' MISSED$' "$work/out")" -eq 1 ]
+		mv "$work/keep" "$work/p"
+	done
+}
+
+# checkpatch.pl is a stub: it warns of the second patch and of the selftests.
+check_checkpatch()
+{
+	restore
+	mkdir -p "$KSRC/scripts"
+	cat >"$KSRC/scripts/checkpatch.pl" <<-'EOP'
+	$p = $ARGV[-1];
+	print "$p:9: WARNING:ONE_TYPE: text\n" if $p =~ /0002/;
+	print "$p:9: CHECK:TWO_TYPE: text\n" if $p =~ /selftests/;
+	EOP
+	try() { hygiene checkpatch >"$work/out" || return 1; }
+	if try; then return 1; fi
+	grep -q "^# 0002.*ONE_TYPE" "$work/out" && grep -q "^# selftests:9: CHECK:TWO_TYPE" "$work/out"
+	printf "ONE_TYPE why\nselftests:TWO_TYPE why\n" >"$lane/checkpatch.ignore"
+	try || return 1
+	for bad in "ONE_TYPE" "ONE_TYPE why\nselftests:TWO_TYPE why\nMORE why" "ONE_TYPE why\nTWO_TYPE why" \
+		"selftests:ONE_TYPE why\nselftests:TWO_TYPE why" "ONE_TYPE\nselftests:TWO_TYPE why"; do
+		printf "$bad\n" >"$lane/checkpatch.ignore"
+		if try; then
+			echo "passes with: $bad"
+			return 1
+		fi
+	done
+	rm -r "$KSRC/scripts"
+	restore
+}
+
+# console line; output, with / for a new line; how it ended; the reason, "" for a clean run
+verdicts='|1..1/ok 1 a|off|
+usb: a WARNINGless line|1..1/ok 1 a|off|
+WARNING: CPU: 0 PID: 1 at mm/list_lru.c:1 f+0x1/0x2|1..1/ok 1 a|off|WARNING
+WARNING: possible circular locking dependency detected|1..1/ok 1 a|off|lockdep
+BUG: KASAN: use-after-free in f+0x1/0x2|1..1/ok 1 a|off|KASAN
+BUG: KCSAN: data-race in f / g|1..1/ok 1 a|off|KCSAN
+kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)|1..1/ok 1 a|off|leak
+BUG: kernel NULL pointer dereference, address: 0|1..1/ok 1 a|off|BUG
+Oops: 0000 [#1] SMP|1..1/ok 1 a|off|oops
+rcu: INFO: rcu_sched self-detected stall on CPU|1..1/ok 1 a|off|RCU stall
+INFO: task mount:12 blocked for more than 120 seconds.|1..1/ok 1 a|off|hung task
+Kernel panic - not syncing: x|1..1|off|panicked
+Out of memory: Killed process 1|1..1/ok 1 a|off|out of memory
+Memory cgroup out of memory: Killed process 9|1..1/ok 1 a|off|
+Linux version 0.1|1..1/ok 1 a|off|rebooted
+|1..2/ok 1 a|off|cut short
+|1..2/ok 1 a/not ok 2 b|off|not ok 2 b
+|1..1/ok 1 a # SKIP no memcg|off|
+|1..1/ok 1 a|timeout!|did not end within 9
+|1..1/ok 1 a|off!|ended before the command
+|1..1/ok 1 a|error|emulator failed
+|TAP version 13/ok 1 a|off|no plan
+|Bail out! x|off|bailed out
+|1..1/# 1..2/# ok 1 x/ok 1 a|off|cut short'
+
+check_verdict()
+{
+	rc=0
+	printf "%s\n" "$verdicts" >"$work/verdicts"
+	while IFS='|' read -r console output ended want; do
+		printf '[    0.000000] Linux version 0.1.7\n[    1.0] booted\n' >"$work/con"
+		[ -z "$console" ] || printf '[    2.000000] %s\n' "$console" >>"$work/con"
+		echo "$output" | tr / '\n' >"$work/out"
+		# "!" after how it ended: the command's own end is missing
+		[ "${ended%!}" != "$ended" ] || echo "lean-memcg: exit 0 N" >>"$work/out"
+		st=0
+		got=$(awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v limit=9 \
+			-v ended="${ended%!}" "$work/con" "$work/out") || st=$?
+		if [ -z "$want" ]; then
+			[ $st -eq 0 ] && [ -z "$got" ] && continue
+		elif [ $st -ne 0 ] && echo "$got" | head -n 1 | grep -q "$want"; then
+			continue
+		fi
+		echo "console '$console', output '$output', ended $ended: status $st, '$got', and should say '$want'"
+		rc=1
+	done <"$work/verdicts"
+	# the command's own status comes through
+	printf 'Linux version 0.1.7\n' >"$work/con"
+	echo "lean-memcg: exit 7 N" >"$work/out"
+	st=0
+	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
+		"$work/con" "$work/out" >/dev/null || st=$?
+	[ $st -eq 7 ] || { echo "the status of the command is lost: $st"; rc=1; }
+	return $rc
+}
+
+# run.sh up to where it would boot; image.sh is a stub
+check_run_names()
+{
+	mkdir -p "$work/rn/image"
+	cp -r "$repo" "$work/rn"
+	printf 'footprint\nids\n' >"$work/rn/image/tests"
+	printf '#!/bin/sh\necho %s/rn/image/initramfs.cpio\n' "$work" >"$work/rn/repo/scripts/image.sh"
+	r=$work/rn/repo/scripts/run.sh
+	fails "no test 'none'; known: footprint ids" "$r" -b 0.1 -- /selftests/run.sh footprint none
+	fails "no topology '3'; known: .*4" "$r" -b 0.1 -n 3 -- true
+	fails "no flavour 'none'" "$r" -b 0.1 -f none -- true
+	fails "not 'some'" "$r" -b 0.1 -k some -- true
+	fails "memory.*MB are missing" "$r" -b 0.1 -m 99999999 -- true
+	fails "number, not 'x'" "$r" -b 0.1 -m x -- true
+	fails "no command" "$r" -b 0.1
+	fails "no kernel" "$r" -b 0.1 -B "$work/none" -- true
+}
+
+# demo.sh with stubs in place of what builds and boots
+check_demo()
+{
+	command -v gnuplot >/dev/null || { echo "no gnuplot"; return 4; }
+	restore
+	d=$work/demo
+	mkdir "$d"
+	cp -r "$repo" "$d/repo"
+	cp "$top/patches/5.10/limits" "$d/repo/patches/0.1"
+	printf '#!/bin/sh\necho /nowhere\n' | tee "$d/repo/scripts/build.sh" >"$d/repo/scripts/image.sh"
+	cat >"$d/repo/scripts/run.sh" <<-'EOR'
+	#!/bin/sh
+	# what a run prints: each metric of limits, small when patched or nokmem
+	v=1000
+	for a; do
+		case $prev in
+		-o) out=$a ;;
+		esac
+		case $a in
+		patched | cgroup.memory=nokmem) v=3 ;;
+		/selftests/load_*) program=${a##*_} ;;
+		esac
+		prev=$a
+	done
+	[ "$program" != "${FAIL:-}" ] || { echo "not ok 1"; exit 1; }
+	{
+		awk -v v=$v -v p="^$program" '!/^#/ && $1 ~ p { print "# metric", $1, ($2 == "one" ? v - 3 : v), $5 }' \
+			"$(dirname "$0")/../patches/0.1/limits"
+		[ "$program" != report ] || printf '# metric report.curve.%d %d MB\n' 0 0 50 $((v / 2)) 100 $v
+	} | tee "$out"
+	EOR
+	export SCALE=small
+	demo=$d/repo/scripts/demo.sh
+	"$demo" 0.1 >"$d/out" 2>"$d/err"
+	head -n 1 "$d/out" | grep -qx 'Linux 0.1.7, 383 cgroups, 100 mounts, 4 nodes; 100 pods'
+	grep -q '^slab growth by the mounts (MB)  *1,000  *3.00  *3.00  <= floor + 8  *ok$' "$d/out"
+	grep -q 'stage 14 of 14: table and picture' "$d/err"
+	[ -s "$d/repo/build/demo.png" ] && [ -s "$d/repo/build/results/table.md" ]
+	sed -i 's/^cost.negative_dentry.*base.*1.02/cost.negative_dentry base 0.001/' "$d/repo/patches/0.1/limits"
+	st=0
+	"$demo" 0.1 >"$d/out" 2>"$d/err" || st=$?
+	[ $st -eq 1 ] && grep -q 'misses a limit' "$d/err" && grep -q 'negative dentry.*MISSED$' "$d/out"
+	st=0
+	FAIL=pods "$demo" 0.1 >"$d/out" 2>"$d/err" || st=$?
+	[ $st -eq 1 ] && [ ! -s "$d/out" ] && grep -q 'load_pods failed on the base kernel' "$d/err"
+}
+
+check_plot()
+{
+	command -v gnuplot >/dev/null || { echo "no gnuplot"; return 4; }
+	for k in base patched floor; do
+		printf '0 0\n10 5\n20 11\n' >"$work/$k.curve"
+	done
+	gnuplot -e "dir='$work'; png='$work/a.png'; version='0.1.7'; cgroups='383'; nodes='4'" "$top/scripts/plot.gp"
+	[ "$(head -c 4 "$work/a.png" | tail -c 3)" = PNG ]
+}
+
+# shellcheck disable=SC2086
+ktap_run ${*:-$all}

@@ -1,0 +1,1442 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Helpers that the memcg_slab tests and workloads share, see lib.h.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kselftest.h"
+#include "lib.h"
+
+#ifndef SYS_clone3
+#define SYS_clone3		435
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP	0x200000000ULL
+#endif
+#define MS_MPOL_BIND		2
+#define MS_MAX_NODES		1024
+
+/* struct clone_args as of the kernel that brought CLONE_INTO_CGROUP */
+struct ms_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
+	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+int ms_version;
+char ms_dir[PATH_MAX];
+
+static char cg_root[PATH_MAX];	/* where the hierarchy is mounted */
+static char cg_base[PATH_MAX];	/* the program's own cgroup */
+static char cg_name[64];
+static char skip_reason[512];
+static bool made_dir, made_ns, dir_mounted;
+
+/* files */
+
+ssize_t ms_read(const char *path, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t ret;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	while (len < size - 1) {
+		ret = read(fd, buf + len, size - 1 - len);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0) {
+			int err = errno;
+
+			close(fd);
+			errno = err;
+			return -1;
+		}
+		if (!ret)
+			break;
+		len += ret;
+	}
+	close(fd);
+	buf[len] = '\0';
+	return len;
+}
+
+int ms_write(const char *path, const char *val)
+{
+	ssize_t ret;
+	int fd, err;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ret = write(fd, val, strlen(val));
+	err = errno;
+	close(fd);
+	errno = err;
+	return ret < 0 ? -1 : 0;
+}
+
+uint64_t ms_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+double ms_now(void)
+{
+	return ms_now_ns() / 1e9;
+}
+
+/* settings that clean-up puts back, whoever has changed them */
+#define MAX_SAVED	16
+static struct saved {
+	char path[256];
+	char val[64];
+} *saved;
+
+int ms_set(const char *path, const char *val)
+{
+	char old[64];
+	int i;
+
+	if (ms_read(path, old, sizeof(old)) <= 0)
+		return -1;
+	for (i = 0; saved && i < MAX_SAVED; i++) {
+		if (!strcmp(saved[i].path, path))
+			break;
+		if (saved[i].path[0])
+			continue;
+		strcpy(saved[i].val, old);
+		snprintf(saved[i].path, sizeof(saved[i].path), "%s", path);
+		break;
+	}
+	return ms_write(path, val);
+}
+
+/* messages that a test provokes, for who watches the console */
+static bool *expecting;
+
+void ms_expect(const char *regex)
+{
+	if (expecting)
+		*expecting = true;
+	ms_kmsg("lean-memcg: expect-begin %s\n", regex);
+}
+
+void ms_expect_end(void)
+{
+	ms_kmsg("lean-memcg: expect-end\n");
+	if (expecting)
+		*expecting = false;
+}
+
+static void put_back(void)
+{
+	int i;
+
+	if (expecting && *expecting)
+		ms_expect_end();
+
+	for (i = 0; saved && i < MAX_SAVED && saved[i].path[0]; i++)
+		ms_write(saved[i].path, saved[i].val);
+}
+
+void ms_sleep(double s)
+{
+	struct timespec ts = { .tv_sec = (time_t)s };
+
+	ts.tv_nsec = (long)((s - (double)ts.tv_sec) * 1e9);
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+long ms_arg(int argc, char **argv, int i, const char *env, long def)
+{
+	const char *s = NULL;
+	char *end;
+	long val;
+
+	if (i < argc)
+		s = argv[i];
+	else if (env)
+		s = getenv(env);
+	if (!s || !*s)
+		return def;
+	errno = 0;
+	val = strtol(s, &end, 0);
+	if (*end || errno || val <= 0)
+		ksft_exit_fail_msg("\"%s\" is not a positive number\n", s);
+	return val;
+}
+
+void ms_metric(const char *name, double val, const char *unit)
+{
+	if (val == (double)(long)val)
+		printf("# metric %s %ld %s\n", name, (long)val, unit);
+	else
+		printf("# metric %s %.3f %s\n", name, val, unit);
+	fflush(stdout);
+}
+
+void ms_kmsg(const char *fmt, ...)
+{
+	char buf[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, args);
+	va_end(args);
+	ms_write("/dev/kmsg", buf);
+}
+
+/* cgroups */
+
+static __attribute__((format(printf, 1, 2))) const char *fmt_path(const char *fmt, ...)
+{
+	static char bufs[8][PATH_MAX];
+	static unsigned int next;
+	char *buf = bufs[next++ % ARRAY_LEN(bufs)];
+	va_list args;
+
+	va_start(args, fmt);
+	if (vsnprintf(buf, PATH_MAX, fmt, args) >= PATH_MAX)
+		buf[0] = '\0';		/* ENOENT whatever it is used for */
+	va_end(args);
+	return buf;
+}
+
+const char *cg_path(const char *rel, const char *file)
+{
+	return fmt_path("%s%s%s%s%s", cg_base, *rel ? "/" : "", rel,
+			file ? "/" : "", file ? file : "");
+}
+
+/* children of this cgroup get the controller */
+static int cg_enable(const char *path)
+{
+	char buf[1024];
+
+	if (ms_version == 1)
+		return 0;
+	if (ms_read(fmt_path("%s/cgroup.subtree_control", path), buf, sizeof(buf)) > 0 &&
+	    strstr(buf, "memory"))
+		return 0;
+	return ms_write(fmt_path("%s/cgroup.subtree_control", path), "+memory");
+}
+
+int cg_create(const char *rel)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (mkdir(cg_path(rel, NULL), 0755))
+		return -1;
+	if (ms_version == 1)
+		return 0;
+	/* the base has the controller on; other parents as they get children */
+	snprintf(parent, sizeof(parent), "%s", cg_path(rel, NULL));
+	slash = strrchr(parent, '/');
+	*slash = '\0';
+	if (!strcmp(parent, cg_base) || !cg_enable(parent))
+		return 0;
+	return -1;
+}
+
+int cg_createf(const char *fmt, ...)
+{
+	char rel[PATH_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(rel, sizeof(rel), fmt, args);
+	va_end(args);
+	return cg_create(rel);
+}
+
+int cg_create_path(const char *rel)
+{
+	char buf[PATH_MAX];
+	char *p;
+
+	snprintf(buf, sizeof(buf), "%s", rel);
+	for (p = strchr(buf, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (cg_create(buf) && errno != EEXIST)
+			return -1;
+		*p = '/';
+	}
+	if (cg_create(buf) && errno != EEXIST)
+		return -1;
+	return 0;
+}
+
+/* the last task may not have left yet, or a child may still be on its way out */
+static int rmdir_retry(const char *path)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (!rmdir(path) || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -1;
+		ms_sleep(0.01);
+	}
+	return -1;
+}
+
+int cg_remove(const char *rel)
+{
+	return rmdir_retry(cg_path(rel, NULL));
+}
+
+int cg_removef(const char *fmt, ...)
+{
+	char rel[PATH_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(rel, sizeof(rel), fmt, args);
+	va_end(args);
+	return cg_remove(rel);
+}
+
+static int remove_tree(const char *path, bool self)
+{
+	char sub[PATH_MAX];
+	struct dirent *de;
+	int ret = 0;
+	DIR *dir;
+
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -1;
+	while ((de = readdir(dir))) {
+		if (de->d_type != DT_DIR || !strcmp(de->d_name, ".") ||
+		    !strcmp(de->d_name, ".."))
+			continue;
+		if (snprintf(sub, sizeof(sub), "%s/%s", path, de->d_name) >=
+		    (int)sizeof(sub))
+			continue;
+		if (remove_tree(sub, true))
+			ret = -1;
+	}
+	closedir(dir);
+	if (self && rmdir_retry(path))
+		ret = -1;
+	return ret;
+}
+
+int cg_remove_tree(const char *rel)
+{
+	return remove_tree(cg_path(rel, NULL), false);
+}
+
+int cg_write(const char *rel, const char *file, const char *val)
+{
+	return ms_write(cg_path(rel, file), val);
+}
+
+bool cg_has(const char *rel, const char *file)
+{
+	return !access(cg_path(rel, file), F_OK);
+}
+
+long cg_value(const char *rel, const char *file)
+{
+	char buf[64];
+
+	if (ms_read(cg_path(rel, file), buf, sizeof(buf)) <= 0)
+		return -1;
+	if (!strncmp(buf, "max", 3))
+		return LONG_MAX;
+	return strtol(buf, NULL, 10);
+}
+
+static long key_value(const char *buf, const char *key)
+{
+	size_t len = strlen(key);
+	const char *p;
+
+	for (p = buf; p && *p; p = strchr(p, '\n')) {
+		while (*p == '\n')
+			p++;
+		if (!strncmp(p, key, len) && (p[len] == ' ' || p[len] == ':'))
+			return strtol(p + len + 1, NULL, 10);
+	}
+	return -1;
+}
+
+long cg_stat(const char *rel, const char *file, const char *key)
+{
+	char buf[16384];
+
+	if (ms_read(cg_path(rel, file), buf, sizeof(buf)) <= 0)
+		return -1;
+	return key_value(buf, key);
+}
+
+long cg_slab(const char *rel)
+{
+	if (ms_version == 1)
+		return cg_value(rel, "memory.kmem.usage_in_bytes");
+	return cg_stat(rel, "memory.stat", "slab_reclaimable");
+}
+
+/* 32 pages a CPU are kept back: of the statistics on v2, of the charge on v1 */
+long cg_slab_noise(void)
+{
+	return 32 * 4096L * ms_cpus();
+}
+
+bool cg_node_slab(const char *rel, int node, long *bytes)
+{
+	char buf[16384], key[16];
+	char *p, *eol;
+
+	if (ms_version == 1 ||
+	    ms_read(cg_path(rel, "memory.numa_stat"), buf, sizeof(buf)) <= 0)
+		return false;
+	p = strstr(buf, "slab_reclaimable ");
+	if (!p)
+		return false;
+	eol = strchr(p, '\n');
+	if (eol)
+		*eol = '\0';
+	snprintf(key, sizeof(key), " N%d=", node);
+	p = strstr(p, key);
+	if (!p)
+		return false;
+	*bytes = strtol(p + strlen(key), NULL, 10);
+	return true;
+}
+
+long cg_total(void)
+{
+	char buf[8192];
+	long hier, num, dying;
+	char *p;
+
+	if (ms_version == 2 &&
+	    ms_read(fmt_path("%s/cgroup.stat", cg_root), buf, sizeof(buf)) > 0) {
+		num = key_value(buf, "nr_descendants");
+		dying = key_value(buf, "nr_dying_descendants");
+		if (num >= 0 && dying >= 0)
+			return num + dying;
+	}
+	if (ms_read("/proc/cgroups", buf, sizeof(buf)) <= 0)
+		return -1;
+	p = strstr(buf, "\nmemory");
+	if (!p || sscanf(p, "\nmemory %ld %ld", &hier, &num) != 2)
+		return -1;
+	return num;
+}
+
+/* wait until no more than that many are left, dying ones counted */
+bool cg_wait_total(long total, double timeout)
+{
+	double end = ms_now() + timeout;
+
+	for (;;) {
+		long now = cg_total();
+
+		if (now < 0 || now <= total)
+			return now >= 0;
+		if (ms_now() > end)
+			return false;
+		ms_sleep(0.05);
+	}
+}
+
+int cg_reclaim_by(const char *rel, const char *how)
+{
+	char val[32];
+	int ret;
+
+	if (!strcmp(how, "memory.reclaim")) {
+		/* fails with EAGAIN where it could not get that much: it may */
+		long usage = cg_value(rel, "memory.current");
+
+		snprintf(val, sizeof(val), "%ld", usage);
+		if (cg_write(rel, how, val) && errno != EAGAIN)
+			return -1;
+		return 0;
+	}
+	if (!strcmp(how, "memory.force_empty"))
+		return cg_write(rel, how, "0");
+	if (!strcmp(how, "memory.limit_in_bytes")) {
+		/* v1 refuses a limit (EBUSY) that it could not reclaim down to */
+		long usage = cg_value(rel, "memory.usage_in_bytes");
+		int i;
+
+		for (i = 2; i <= 16; i *= 2) {
+			snprintf(val, sizeof(val), "%ld", usage / i);
+			if (cg_write(rel, how, val))
+				break;
+		}
+		return cg_write(rel, how, "-1");
+	}
+	/* memory.high, memory.max: nobody is in there, so nobody is killed */
+	ret = cg_write(rel, how, "0");
+	if (cg_write(rel, how, "max"))
+		ret = -1;
+	return ret;
+}
+
+int cg_reclaim(const char *rel)
+{
+	return cg_reclaim_by(rel, ms_version == 1 ? "memory.force_empty" : "memory.high");
+}
+
+/* processes */
+
+static pid_t clone_into(const char *path)
+{
+	struct ms_clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid;
+	int fd, err;
+
+	if (ms_version != 2) {
+		errno = ENOSYS;
+		return -1;
+	}
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	args.flags = CLONE_INTO_CGROUP;
+	args.cgroup = fd;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	err = errno;
+	if (pid)
+		close(fd);
+	errno = err;
+	return pid;
+}
+
+/*
+ * Into the cgroup right at birth where that is possible: moving a task waits
+ * for a grace period, and makes thousands of short-lived cgroups slow.
+ */
+pid_t ms_spawn(const char *rel, int node, ms_child fn, void *arg)
+{
+	const char *path = NULL;
+	bool move = false;
+	pid_t pid;
+
+	fflush(stdout);
+	if (rel) {
+		path = cg_path(rel, NULL);
+		pid = clone_into(path);
+		if (pid < 0 && (errno == ENOSYS || errno == EINVAL || errno == E2BIG)) {
+			move = true;
+			pid = fork();
+		}
+	} else {
+		pid = fork();
+	}
+	if (pid)
+		return pid;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (move && ms_write(fmt_path("%s/cgroup.procs", path), "0"))
+		_exit(126);
+	if (node != NODE_ANY && ms_bind(node))
+		_exit(125);
+	_exit(fn(arg));
+}
+
+int ms_wait(pid_t pid)
+{
+	int status;
+
+	if (pid < 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+int ms_run(const char *rel, int node, ms_child fn, void *arg)
+{
+	return ms_wait(ms_spawn(rel, node, fn, arg));
+}
+
+/* nodes */
+
+/* "0-3,5" into an array, returns how many */
+static int parse_list(const char *s, int *list, int max)
+{
+	int n = 0;
+
+	while (*s >= '0' && *s <= '9') {
+		char *end;
+		long a = strtol(s, &end, 10), b = a;
+
+		if (*end == '-')
+			b = strtol(end + 1, &end, 10);
+		for (; a <= b && n < max; a++)
+			list[n++] = a;
+		s = *end == ',' ? end + 1 : end;
+	}
+	return n;
+}
+
+static int read_list(const char *path, int *list, int max)
+{
+	char buf[4096];
+
+	if (ms_read(path, buf, sizeof(buf)) <= 0)
+		return 0;
+	return parse_list(buf, list, max);
+}
+
+static int *nodes(int *nr)
+{
+	static int list[MS_MAX_NODES], n;
+
+	if (!n)
+		n = read_list("/sys/devices/system/node/has_memory", list, MS_MAX_NODES);
+	if (!n)
+		n = read_list("/sys/devices/system/node/online", list, MS_MAX_NODES);
+	if (!n) {
+		list[0] = 0;
+		n = 1;
+	}
+	*nr = n;
+	return list;
+}
+
+int ms_nodes(void)
+{
+	int n;
+
+	nodes(&n);
+	return n;
+}
+
+int ms_node(int i)
+{
+	int n, *list = nodes(&n);
+
+	return list[i % n];
+}
+
+int ms_node_ids(void)
+{
+	int list[MS_MAX_NODES];
+	int n = read_list("/sys/devices/system/node/possible", list, MS_MAX_NODES);
+
+	return n ? list[n - 1] + 1 : 1;
+}
+
+int ms_cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n;
+}
+
+/*
+ * New slab pages come from the task's memory policy, but a partial slab is
+ * taken from the node of the CPU first.  So be there too, if it has any CPU.
+ */
+int ms_bind(int node)
+{
+	unsigned long mask[MS_MAX_NODES / (8 * sizeof(long))] = { 0 };
+	int cpus[4096], i, n;
+	cpu_set_t set;
+
+	mask[node / (8 * sizeof(long))] |= 1UL << (node % (8 * sizeof(long)));
+	if (syscall(SYS_set_mempolicy, MS_MPOL_BIND, mask, MS_MAX_NODES) &&
+	    (errno != ENOSYS || node))
+		return -1;
+	n = read_list(fmt_path("/sys/devices/system/node/node%d/cpulist", node),
+		      cpus, ARRAY_LEN(cpus));
+	CPU_ZERO(&set);
+	for (i = 0; i < n; i++)
+		if (cpus[i] < CPU_SETSIZE)
+			CPU_SET(cpus[i], &set);
+	if (n)
+		sched_setaffinity(0, sizeof(set), &set);
+	return 0;
+}
+
+/* memory */
+
+static const char *slabinfo(void)
+{
+	static char buf[256 * 1024];
+
+	return ms_read("/proc/slabinfo", buf, sizeof(buf)) > 0 ? buf : "";
+}
+
+static bool slab_line(const char *p, char *name, struct slab_cache *c)
+{
+	unsigned long perslab, pages, active_slabs, slabs;
+
+	if (sscanf(p, "%63s %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
+		   name, &c->active, &c->total, &c->objsize, &perslab, &pages,
+		   &active_slabs, &slabs) != 8)
+		return false;
+	c->found = true;
+	c->bytes = slabs * pages * sysconf(_SC_PAGESIZE);
+	return true;
+}
+
+struct slab_cache slab_cache(const char *name)
+{
+	struct slab_cache c = { 0 };
+	const char *p;
+	char buf[64];
+
+	for (p = slabinfo(); *p; p++) {
+		if (slab_line(p, buf, &c) && !strcmp(buf, name))
+			return c;
+		p = strchr(p, '\n');
+		if (!p)
+			break;
+	}
+	memset(&c, 0, sizeof(c));
+	return c;
+}
+
+void ms_mem(struct ms_mem *m)
+{
+	char buf[8192], name[64];
+	struct slab_cache c;
+	const char *p;
+
+	memset(m, 0, sizeof(*m));
+	m->lists_bytes = -1;
+	m->lists_objs = -1;
+	/* fold what the CPUs keep back of the counters */
+	ms_read("/proc/sys/vm/stat_refresh", buf, sizeof(buf));
+	if (ms_read("/proc/meminfo", buf, sizeof(buf)) > 0) {
+		m->slab = key_value(buf, "Slab") * 1024;
+		m->sreclaimable = key_value(buf, "SReclaimable") * 1024;
+		m->vmalloc = key_value(buf, "VmallocUsed") * 1024;
+		m->percpu = key_value(buf, "Percpu") * 1024;
+		m->free = key_value(buf, "MemFree") * 1024;
+	}
+	for (p = slabinfo(); *p; p++) {
+		if (slab_line(p, name, &c)) {
+			m->slabinfo += c.bytes;
+			/* CONFIG_DEBUG_OBJECTS' own, which keeps what it has */
+			if (!strcmp(name, "debug_objects_cache")) {
+				m->slabinfo -= c.bytes;
+				m->slab -= c.bytes;
+			}
+			if (!strcmp(name, "kmalloc-32")) {
+				m->k32_bytes = c.bytes;
+				m->k32_objs = c.active;
+			}
+			if (!strcmp(name, "list_lru_memcg")) {
+				m->lists_bytes = c.bytes;
+				m->lists_objs = c.active;
+			}
+		}
+		p = strchr(p, '\n');
+		if (!p)
+			break;
+	}
+}
+
+/* free slabs that nobody uses, so that counters tell what is in use */
+void ms_shrink(void)
+{
+	struct dirent *de;
+	DIR *dir;
+
+	dir = opendir("/sys/kernel/slab");
+	if (!dir)
+		return;
+	while ((de = readdir(dir)))
+		if (de->d_name[0] != '.' && de->d_type != DT_LNK)
+			ms_write(fmt_path("/sys/kernel/slab/%s/shrink", de->d_name), "1");
+	closedir(dir);
+}
+
+/* a grace period or two, and time for what was waiting for them */
+void ms_rcu(void)
+{
+#ifdef SYS_membarrier
+	if (!syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0)) {
+		syscall(SYS_membarrier, 1, 0, 0);
+		ms_sleep(0.02);
+		return;
+	}
+#endif
+	ms_sleep(0.1);
+}
+
+int ms_drop(int what)
+{
+	char val[16];
+
+	snprintf(val, sizeof(val), "%d", what);
+	return ms_write("/proc/sys/vm/drop_caches", val);
+}
+
+static void settle(struct ms_mem *m, bool drop)
+{
+	struct ms_mem last;
+	int i, still = 0;
+
+	memset(&last, 0, sizeof(last));
+	for (i = 0; i < 60 && still < 2; i++) {
+		if (drop)
+			ms_drop(3);
+		ms_rcu();
+		ms_shrink();
+		ms_mem(m);
+		if (labs(m->slab - last.slab) <= 32768 &&
+		    labs(m->slabinfo - last.slabinfo) <= 32768)
+			still++;
+		else
+			still = 0;
+		last = *m;
+	}
+}
+
+void ms_settle(struct ms_mem *m)
+{
+	settle(m, false);
+}
+
+void ms_settle_drop(struct ms_mem *m)
+{
+	settle(m, true);
+}
+
+long ms_dentry_unused(void)
+{
+	char buf[256];
+	long all, unused;
+
+	if (ms_read("/proc/sys/fs/dentry-state", buf, sizeof(buf)) <= 0 ||
+	    sscanf(buf, "%ld %ld", &all, &unused) != 2)
+		return -1;
+	return unused;
+}
+
+/* file systems */
+
+bool ms_has_fs(const char *type)
+{
+	char buf[4096], key[64];
+	char *p;
+
+	if (ms_read("/proc/filesystems", buf, sizeof(buf)) <= 0)
+		return false;
+	snprintf(key, sizeof(key), "\t%s\n", type);
+	p = strstr(buf, key);
+	return p;
+}
+
+int ms_mount(const char *type, const char *dir)
+{
+	return mount("none", dir, type, 0, NULL);
+}
+
+int ms_mountf(const char *type, const char *fmt, ...)
+{
+	char dir[PATH_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(dir, sizeof(dir), fmt, args);
+	va_end(args);
+	return ms_mount(type, dir);
+}
+
+int ms_umount(const char *dir)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (!umount2(dir, UMOUNT_NOFOLLOW))
+			return 0;
+		if (errno != EBUSY)
+			return -1;
+		ms_sleep(0.01);
+	}
+	return -1;
+}
+
+int ms_umountf(const char *fmt, ...)
+{
+	char dir[PATH_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(dir, sizeof(dir), fmt, args);
+	va_end(args);
+	return ms_umount(dir);
+}
+
+int ms_mkdirf(const char *fmt, ...)
+{
+	char dir[PATH_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(dir, sizeof(dir), fmt, args);
+	va_end(args);
+	return mkdir(dir, 0755) && errno != EEXIST ? -1 : 0;
+}
+
+static bool mounted_dev(dev_t dev)
+{
+	static char buf[1024 * 1024];
+	char key[32];
+
+	snprintf(key, sizeof(key), " %u:%u ", major(dev), minor(dev));
+	return ms_read("/proc/self/mountinfo", buf, sizeof(buf)) > 0 &&
+	       strstr(buf, key);
+}
+
+#define DISK_LABEL	"memcg_slab"
+
+/* 1: an ext4 with our label, 0: an ext4, -1: none */
+static int ext4_label(const char *dev)
+{
+	unsigned char sb[1024];
+	int fd, ret = -1;
+
+	fd = open(dev, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (pread(fd, sb, sizeof(sb), 1024) == sizeof(sb) &&
+	    sb[0x38] == 0x53 && sb[0x39] == 0xef)
+		ret = !strncmp((char *)sb + 0x78, DISK_LABEL, 16);
+	close(fd);
+	return ret;
+}
+
+/* as mkfs, or an earlier test, has left it: nobody's data */
+static bool empty_fs(const char *dev)
+{
+	const char *dir = fmt_path("%s/disk", ms_dir);
+	struct dirent *de;
+	bool empty = true;
+	DIR *d;
+
+	mkdir(dir, 0755);
+	if (mount(dev, dir, "ext4", MS_RDONLY, "noload"))
+		return false;
+	d = opendir(dir);
+	while (d && (de = readdir(d)))
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
+		    strcmp(de->d_name, "lost+found") && strcmp(de->d_name, DISK_LABEL))
+			empty = false;
+	if (d)
+		closedir(d);
+	umount(dir);
+	return d && empty;
+}
+
+/* an image in our directory behind a loop device that goes with its last user */
+static const char *loop_disk(void)
+{
+	static char dev[64];
+	struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
+	const char *img = fmt_path("%s/disk.img", ms_dir);
+	int ctl, nr, fd, img_fd;
+
+	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (ctl < 0)
+		return NULL;
+	nr = ioctl(ctl, LOOP_CTL_GET_FREE);
+	close(ctl);
+	if (nr < 0)
+		return NULL;
+	img_fd = open(img, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (img_fd < 0 || ftruncate(img_fd, 64 << 20) ||
+	    system(fmt_path("PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -F -L " DISK_LABEL
+			    " %s >/dev/null 2>&1", img)))
+		goto err;
+	snprintf(dev, sizeof(dev), "/dev/loop%d", nr);
+	fd = open(dev, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		goto err;
+	if (ioctl(fd, LOOP_SET_FD, img_fd) || ioctl(fd, LOOP_SET_STATUS64, &info)) {
+		close(fd);
+		goto err;
+	}
+	close(img_fd);
+	/* fd stays open, or it would be cleared before it is mounted */
+	return dev;
+err:
+	if (img_fd >= 0)
+		close(img_fd);
+	unlink(img);
+	return NULL;
+}
+
+const char *ms_disk(const char **why)
+{
+	static const char *found, *reason;
+	const char *env = getenv("MEMCG_SLAB_DISK");
+	static char dev[64];
+	struct stat st;
+	char c;
+
+	if (found || reason)
+		goto out;
+	reason = "no disk: set MEMCG_SLAB_DISK to one with an ext4";
+	if (!ms_has_fs("ext4")) {
+		reason = "no ext4";
+		goto out;
+	}
+	if (env && *env) {
+		if (stat(env, &st) || !S_ISBLK(st.st_mode))
+			reason = "MEMCG_SLAB_DISK is not a block device";
+		else if (ext4_label(env) < 0)
+			reason = "no ext4 on MEMCG_SLAB_DISK";
+		else if (mounted_dev(st.st_rdev))
+			reason = "MEMCG_SLAB_DISK is mounted";
+		else
+			found = env;
+		goto out;
+	}
+	/* somebody's disk is only written to if it says that it is for this */
+	for (c = 'a'; c <= 'z' && !found; c++) {
+		snprintf(dev, sizeof(dev), "/dev/vd%c", c);
+		if (!stat(dev, &st) && S_ISBLK(st.st_mode) && !mounted_dev(st.st_rdev) &&
+		    (ext4_label(dev) == 1 || (!ext4_label(dev) && empty_fs(dev))))
+			found = dev;
+	}
+	if (!found)
+		found = loop_disk();
+out:
+	if (why)
+		*why = found ? NULL : reason;
+	return found;
+}
+
+int ms_mount_disk(const char *dir)
+{
+	const char *dev = ms_disk(NULL);
+
+	if (!dev) {
+		errno = ENODEV;
+		return -1;
+	}
+	return mount(dev, dir, "ext4", 0, NULL);
+}
+
+/* a directory of our own on the disk, without what an earlier test has left */
+const char *ms_disk_dir(const char *mnt)
+{
+	const char *dir = fmt_path("%s/" DISK_LABEL, mnt);
+	struct dirent *de;
+	DIR *d;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return NULL;
+	d = opendir(dir);
+	if (!d)
+		return NULL;
+	while ((de = readdir(d)))
+		unlinkat(dirfd(d), de->d_name, 0);
+	closedir(d);
+	return dir;
+}
+
+/* objects that stay cached */
+
+static long walk(const char *path, int depth)
+{
+	char sub[PATH_MAX];
+	struct dirent *de;
+	struct stat st;
+	long n = 0;
+	DIR *dir;
+
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		if (snprintf(sub, sizeof(sub), "%s/%s", path, de->d_name) >= (int)sizeof(sub))
+			continue;
+		if (lstat(sub, &st))
+			continue;
+		n++;
+		if (S_ISDIR(st.st_mode) && depth)
+			n += walk(sub, depth - 1);
+	}
+	closedir(dir);
+	return n;
+}
+
+const char *ms_cache_open(struct ms_cache *c)
+{
+	static int nr;
+	const char *why, *dir;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(c->mnt, sizeof(c->mnt), "%.200s/cache%d", ms_dir, nr++);
+	mkdir(c->mnt, 0755);
+	if (ms_disk(&why)) {
+		if (ms_mount_disk(c->mnt))
+			return "can't mount the disk";
+		dir = ms_disk_dir(c->mnt);
+		if (!dir)
+			return "can't make a directory on the disk";
+		snprintf(c->dir, sizeof(c->dir), "%s", dir);
+		c->disk = true;
+		/*
+		 * The directory's blocks are page cache of who reads them first, and
+		 * would keep that cgroup from going: be that here.
+		 */
+		walk(c->dir, 0);
+		ms_cache_fill(c, -1, 1);
+		return NULL;
+	}
+	/* a new instance each time since 5.8; before that, the one there is */
+	if (ms_mount("proc", c->mnt))
+		return "neither a disk nor proc for a cache";
+	snprintf(c->dir, sizeof(c->dir), "%s", c->mnt);
+	return NULL;
+}
+
+void ms_cache_close(struct ms_cache *c)
+{
+	if (c->mnt[0])
+		ms_umount(c->mnt);
+	c->mnt[0] = '\0';
+}
+
+long ms_cache_fill(struct ms_cache *c, int tag, long n)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	long done = 0;
+
+	if (c->disk) {
+		/* the name is not there, and the kernel remembers so */
+		for (; done < n; done++) {
+			snprintf(name, sizeof(name), "%s/missing-%d-%ld", c->dir, tag, done);
+			if (!stat(name, &st) || errno != ENOENT)
+				return -1;
+		}
+		return done;
+	}
+	return walk(c->dir, 3);
+}
+
+/* set-up and clean-up */
+
+static void remove_stale(const char *root)
+{
+	struct dirent *de;
+	DIR *dir;
+
+	dir = opendir(root);
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		int pid;
+
+		if (sscanf(de->d_name, "memcg_slab.%d", &pid) == 1 &&
+		    kill(pid, 0) && errno == ESRCH)
+			remove_tree(fmt_path("%s/%s", root, de->d_name), true);
+	}
+	closedir(dir);
+}
+
+/* a mounted hierarchy that has the memory controller */
+static bool find_hierarchy(int version)
+{
+	static char buf[1024 * 1024];
+	char dir[PATH_MAX], type[64], opts[1024], ctl[1024];
+	char *line, *save;
+
+	if (ms_read("/proc/self/mounts", buf, sizeof(buf)) <= 0)
+		return false;
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "%*s %4095s %63s %1023s", dir, type, opts) != 3)
+			continue;
+		if (version == 1 && !strcmp(type, "cgroup") &&
+		    (strstr(opts, ",memory") || !strncmp(opts, "memory", 6))) {
+			snprintf(cg_root, sizeof(cg_root), "%s", dir);
+			return true;
+		}
+		if (version == 2 && !strcmp(type, "cgroup2") &&
+		    ms_read(fmt_path("%s/cgroup.controllers", dir), ctl, sizeof(ctl)) > 0 &&
+		    strstr(ctl, "memory")) {
+			snprintf(cg_root, sizeof(cg_root), "%s", dir);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool mount_hierarchy(int version)
+{
+	char ctl[1024];
+
+	snprintf(cg_root, sizeof(cg_root), "%.4000s/cgroup", ms_dir);
+	if (mkdir(cg_root, 0755) && errno != EEXIST)
+		return false;
+	if (version == 1)
+		return !mount("none", cg_root, "cgroup", 0, "memory");
+	if (mount("none", cg_root, "cgroup2", 0, NULL))
+		return false;
+	if (ms_read(fmt_path("%s/cgroup.controllers", cg_root), ctl, sizeof(ctl)) > 0 &&
+	    strstr(ctl, "memory"))
+		return true;
+	umount(cg_root);
+	return false;
+}
+
+static bool kmem_off(void)
+{
+	char buf[4096];
+	char *p;
+
+	if (ms_read("/proc/cmdline", buf, sizeof(buf)) <= 0)
+		return false;
+	p = strstr(buf, "cgroup.memory=");
+	if (!p)
+		return false;
+	strtok(p, " \n");
+	return strstr(p, "nokmem");
+}
+
+#define skip_because(...) \
+	(snprintf(skip_reason, sizeof(skip_reason), __VA_ARGS__), false)
+
+static bool setup_cgroup(unsigned int need)
+{
+	const char *want = getenv("MEMCG_SLAB_CGROUP");
+	int only = 0;
+
+	if (want && *want)
+		only = !strcmp(want, "v1") ? 1 : 2;
+	if (only != 1 && (find_hierarchy(2) || mount_hierarchy(2)))
+		ms_version = 2;
+	else if (only != 2 && (find_hierarchy(1) || mount_hierarchy(1)))
+		ms_version = 1;
+	else
+		return skip_because("no memory controller%s%s", only ? " for cgroup " : "",
+				    only ? want : "");
+	if ((need & MS_KMEM) && kmem_off())
+		return skip_because("kernel memory is not accounted (cgroup.memory=nokmem)");
+	remove_stale(cg_root);
+	snprintf(cg_name, sizeof(cg_name), "memcg_slab.%d", getpid());
+	snprintf(cg_base, sizeof(cg_base), "%.4000s/%s", cg_root, cg_name);
+	if (cg_enable(cg_root))
+		return skip_because("can't enable the memory controller: %s", strerror(errno));
+	if (mkdir(cg_base, 0755)) {
+		cg_base[0] = '\0';
+		return skip_because("can't create a cgroup: %s", strerror(errno));
+	}
+	if (ms_version == 1) {
+		const char *hier = getenv("MEMCG_SLAB_HIERARCHY");
+
+		/* gone since 5.11, where it is always 1 */
+		if (!hier || strcmp(hier, "0"))
+			cg_write("", "memory.use_hierarchy", "1");
+		if ((need & MS_KMEM) && !cg_has("", "memory.kmem.usage_in_bytes"))
+			return skip_because("kernel memory is not accounted");
+	} else {
+		if (cg_enable(cg_base))
+			return skip_because("can't enable the memory controller: %s",
+					    strerror(errno));
+		if ((need & MS_KMEM) && cg_stat("", "memory.stat", "slab") < 0)
+			return skip_because("kernel memory is not accounted");
+	}
+	return true;
+}
+
+static bool setup(unsigned int need)
+{
+	static const char * const tops[] = { "/tmp", "/run", "/dev/shm", "/mnt", "" };
+	const char *top = getenv("TMPDIR");
+	unsigned int i;
+
+	if (geteuid())
+		return skip_because("not root");
+	if (unshare(CLONE_NEWNS))
+		return skip_because("no mount namespace of its own: %s", strerror(errno));
+	made_ns = true;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return skip_because("can't make mounts private: %s", strerror(errno));
+	for (i = 0; i < ARRAY_LEN(tops) && !made_dir; i++) {
+		snprintf(ms_dir, PATH_MAX, "%s/memcg_slab.XXXXXX", top ? top : tops[i]);
+		top = NULL;
+		made_dir = mkdtemp(ms_dir);
+	}
+	if (!made_dir)
+		return skip_because("nowhere to make a directory");
+	if (!ms_mount("tmpfs", ms_dir) || !ms_mount("ramfs", ms_dir))
+		dir_mounted = true;
+	else
+		return skip_because("neither tmpfs nor ramfs");
+	if ((need & MS_SLABINFO) && !slab_cache("kmalloc-32").found)
+		return skip_because("no usable /proc/slabinfo");
+	if (need & (MS_CGROUP | MS_KMEM))
+		return setup_cgroup(need);
+	return true;
+}
+
+/* every mount below the directory, the last one made first */
+static void umount_all(void)
+{
+	static char buf[4 * 1024 * 1024];
+	size_t len = strlen(ms_dir);
+	char dir[PATH_MAX];
+	char *p;
+
+	if (ms_read("/proc/self/mounts", buf, sizeof(buf)) <= 0)
+		return;
+	for (;;) {
+		p = strrchr(buf, '\n');
+		if (p && !p[1]) {
+			*p = '\0';
+			continue;
+		}
+		if (sscanf(p ? p + 1 : buf, "%*s %4095s", dir) == 1 &&
+		    !strncmp(dir, ms_dir, len) && dir[len] == '/' &&
+		    strcmp(dir, cg_root) && umount2(dir, UMOUNT_NOFOLLOW))
+			umount2(dir, MNT_DETACH);
+		if (!p)
+			break;
+		*p = '\0';
+	}
+}
+
+static int cleanup(pid_t worker)
+{
+	int ret = 0;
+
+	if (worker > 0)
+		kill(-worker, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	put_back();
+	if (made_ns && dir_mounted)
+		umount_all();
+	if (cg_base[0] && remove_tree(cg_base, true)) {
+		printf("# could not remove %s: %s\n", cg_base, strerror(errno));
+		ret = -1;
+	}
+	if (dir_mounted) {
+		if (!strncmp(cg_root, ms_dir, strlen(ms_dir)))
+			umount2(cg_root, MNT_DETACH);
+		if (umount(ms_dir) && umount2(ms_dir, MNT_DETACH))
+			ret = -1;
+	}
+	if (made_dir && rmdir(ms_dir)) {
+		printf("# could not remove %s: %s\n", ms_dir, strerror(errno));
+		ret = -1;
+	}
+	fflush(stdout);
+	return ret;
+}
+
+int ms_main(int argc, char **argv, unsigned int need, ms_fn fn)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM };
+	sigset_t set, old;
+	int sig = 0, status = 0, ret;
+	pid_t pid, done;
+	unsigned int i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (i = 0; i < ARRAY_LEN(sigs); i++)
+		sigaddset(&set, sigs[i]);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+	saved = mmap(NULL, MAX_SAVED * sizeof(*saved) + sizeof(*expecting),
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (saved == MAP_FAILED)
+		saved = NULL;
+	else
+		expecting = (bool *)(saved + MAX_SAVED);
+
+	ksft_print_header();
+	if (!setup(need)) {
+		cleanup(0);
+		ksft_exit_skip("%s\n", skip_reason);
+	}
+	fflush(stdout);
+
+	pid = fork();
+	if (!pid) {
+		setpgid(0, 0);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fn(argc, argv);
+		ksft_exit_fail_msg("ended without a result\n");
+	}
+	if (pid > 0)
+		setpgid(pid, pid);
+
+	while (pid > 0) {
+		sig = sigwaitinfo(&set, NULL);
+		if (sig == SIGCHLD) {
+			do {
+				done = waitpid(-1, &status, WNOHANG);
+			} while (done > 0 && done != pid);
+			sig = 0;
+			if (done == pid)
+				break;
+		} else if (sig > 0) {
+			break;
+		}
+	}
+	if (pid < 0)
+		printf("Bail out! fork: %s\n", strerror(errno));
+	else if (sig)
+		printf("Bail out! interrupted by signal %d\n", sig);
+	else if (WIFSIGNALED(status))
+		printf("Bail out! killed by signal %d\n", WTERMSIG(status));
+	fflush(stdout);
+
+	ret = cleanup(pid);
+	if (sig) {
+		signal(sig, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		raise(sig);
+	}
+	if (ret)
+		printf("Bail out! something is left behind\n");
+	if (ret || pid < 0 || !WIFEXITED(status))
+		return KSFT_FAIL;
+	return WEXITSTATUS(status);
+}

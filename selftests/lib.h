@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Helpers that the memcg_slab tests and workloads share.
+ *
+ * Every program calls ms_main() from main().  It puts the program into a mount
+ * namespace of its own, finds (or mounts) the memory controller, creates one
+ * cgroup and one directory for the program, and runs the program's function in
+ * a child.  The parent only waits: when the child has ended, for whatever
+ * reason, or a signal has come, it kills what is left, unmounts, removes the
+ * cgroups and the directory.
+ */
+#ifndef MEMCG_SLAB_LIB_H
+#define MEMCG_SLAB_LIB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define MS_MB		1048576.0
+#define MS_KB		1024.0
+
+/* what a program needs; ms_main() skips it where that is not there */
+#define MS_CGROUP	0x01	/* the memory controller */
+#define MS_KMEM		0x02	/* ... which accounts kernel memory */
+#define MS_SLABINFO	0x04	/* /proc/slabinfo */
+
+typedef void (*ms_fn)(int argc, char **argv);
+
+int ms_main(int argc, char **argv, unsigned int need, ms_fn fn);
+
+extern int ms_version;		/* 1 or 2: the cgroup hierarchy in use */
+extern char ms_dir[];		/* the program's own directory, a tmpfs */
+
+/* files */
+ssize_t ms_read(const char *path, char *buf, size_t size);
+int ms_write(const char *path, const char *val);
+int ms_set(const char *path, const char *val);	/* clean-up puts it back */
+void ms_sleep(double s);
+double ms_now(void);		/* seconds, CLOCK_MONOTONIC */
+uint64_t ms_now_ns(void);
+long ms_arg(int argc, char **argv, int i, const char *env, long def);
+void ms_metric(const char *name, double val, const char *unit);
+void ms_kmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void ms_expect(const char *regex);	/* kernel messages that are provoked */
+void ms_expect_end(void);
+
+/* cgroups; rel is a path below the program's own cgroup, "" is that one */
+const char *cg_path(const char *rel, const char *file);
+int cg_create(const char *rel);		/* parents must be there */
+int cg_createf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cg_create_path(const char *rel);	/* makes the parents as well */
+int cg_remove(const char *rel);
+int cg_removef(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cg_remove_tree(const char *rel);	/* leaves rel itself */
+int cg_write(const char *rel, const char *file, const char *val);
+bool cg_has(const char *rel, const char *file);
+long cg_value(const char *rel, const char *file);
+long cg_stat(const char *rel, const char *file, const char *key);
+long cg_slab(const char *rel);		/* bytes of reclaimable slab, v1: kmem */
+long cg_slab_noise(void);		/* how far off cg_slab() may be */
+bool cg_node_slab(const char *rel, int node, long *bytes);
+long cg_total(void);			/* cgroups alive or dying, -1: unknown */
+bool cg_wait_total(long total, double timeout);
+int cg_reclaim(const char *rel);	/* by its own limit, which is put back */
+int cg_reclaim_by(const char *rel, const char *how);
+
+/* processes; fn runs in a child that is in the cgroup, its value is the exit */
+#define NODE_ANY	(-1)
+typedef int (*ms_child)(void *arg);
+pid_t ms_spawn(const char *rel, int node, ms_child fn, void *arg);
+int ms_wait(pid_t pid);			/* exit value, 128 + signal, -1 */
+int ms_run(const char *rel, int node, ms_child fn, void *arg);
+
+/* nodes */
+int ms_nodes(void);			/* nodes with memory */
+int ms_node(int i);			/* the i-th of them */
+int ms_node_ids(void);			/* highest possible node + 1 */
+int ms_cpus(void);
+int ms_bind(int node);			/* this task, CPUs and memory */
+
+/* memory */
+struct slab_cache {
+	bool found;
+	unsigned long active;		/* objects in use */
+	unsigned long total;		/* objects there is room for */
+	unsigned long objsize;
+	unsigned long bytes;		/* pages, in bytes */
+};
+
+struct slab_cache slab_cache(const char *name);
+struct ms_mem {
+	long slab;			/* all in bytes; from /proc/meminfo ... */
+	long sreclaimable;
+	long vmalloc;
+	long percpu;
+	long free;
+	long slabinfo;			/* ... and the caches of /proc/slabinfo */
+	long k32_bytes;
+	long k32_objs;
+	long lists_bytes;		/* the cache list_lru_memcg, -1: none */
+	long lists_objs;
+};
+
+void ms_mem(struct ms_mem *m);
+void ms_settle(struct ms_mem *m);	/* wait until it stands still */
+void ms_settle_drop(struct ms_mem *m);	/* the same, VFS caches dropped */
+void ms_shrink(void);			/* give back empty slabs */
+void ms_rcu(void);
+int ms_drop(int what);			/* drop_caches */
+long ms_dentry_unused(void);		/* nr_unused of dentry-state */
+
+/* file systems */
+bool ms_has_fs(const char *type);
+int ms_mount(const char *type, const char *dir);
+int ms_mountf(const char *type, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int ms_umount(const char *dir);
+int ms_umountf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int ms_mkdirf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* a disk with an ext4 that may be written to; NULL and the reason if none */
+const char *ms_disk(const char **why);
+int ms_mount_disk(const char *dir);
+const char *ms_disk_dir(const char *mnt);	/* where files may be made on it */
+
+/*
+ * A directory where a task can make VFS objects that stay cached without being
+ * pinned: a file system on a disk if there is one, else an instance of proc.
+ */
+struct ms_cache {
+	char mnt[256];
+	char dir[300];
+	bool disk;
+};
+
+const char *ms_cache_open(struct ms_cache *c);	/* NULL, or why not */
+void ms_cache_close(struct ms_cache *c);
+/* cache about n objects; tag makes names new; returns how many, -1: failed */
+long ms_cache_fill(struct ms_cache *c, int tag, long n);
+
+#endif /* MEMCG_SLAB_LIB_H */

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When a cgroup goes, what it had cached becomes its parent's: it stays, it
+ * counts there, and the parent's limit and drop_caches reclaim it.
+ *
+ *   reparent [iterations] [seconds]
+ *
+ * The long run makes and removes so many cgroups, 10,000 if it is to be
+ * thorough, but for no longer than that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../kselftest.h"
+#include "lib.h"
+
+#define PER_ITERATION	20
+
+static struct ms_cache cache;
+static long nr_objects;
+static int tag;
+/* v1 without use_hierarchy: what a cgroup leaves is the root's at once */
+static bool flat;
+
+struct fill {
+	int tag;
+	long n;
+};
+
+static int fill(void *arg)
+{
+	struct fill *f = arg;
+
+	return ms_cache_fill(&cache, f->tag, f->n) <= 0;
+}
+
+static bool fill_cgroup(const char *rel)
+{
+	struct fill f = { .tag = tag++, .n = nr_objects };
+	int ret;
+
+	ret = ms_run(rel, NODE_ANY, fill, &f);
+	if (ret)
+		ksft_print_msg("a task in %s could not fill the cache: %d\n", rel, ret);
+	return !ret;
+}
+
+/* all that is not of use here goes, so that counts tell something */
+static void quiet(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ms_drop(2);
+	ms_rcu();
+}
+
+/*
+ * Offline as well as out of sight, which is soon; wait until it is freed to be
+ * sure.  What is charged for page cache may stay longer: that is not what this
+ * is about, the end tells whether any stay for good.
+ */
+static void wait_gone(long total)
+{
+	if (!cg_wait_total(total, 5))
+		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+}
+
+static bool lost(const char *who, long full, long after, long base)
+{
+	long held = full - base;
+
+	ksft_print_msg("%s: %ld kB of slab, %ld kB afterwards\n", who, full / 1024, after / 1024);
+	return held > 0 && after - base <= held / 5 + 2 * cg_slab_noise();
+}
+
+enum way { BY_LIMIT, BY_DROP };
+
+/*
+ * Fill the lowest of a few levels of cgroups, or each of them; remove all but
+ * the uppermost; see that the objects are there, and get rid of them there.
+ */
+static void levels(const char *what, int depth, bool each, enum way way)
+{
+	char rel[8][64];
+	long total, base, full, after, unused0, unused1, unused2, n = 0, made;
+	bool ok = true;
+	int i;
+
+	if (each && !cache.disk) {
+		ksft_test_result_skip("%s: no disk\n", what);
+		return;
+	}
+	if (flat && way == BY_LIMIT) {
+		ksft_test_result_skip("%s: there is no hierarchy\n", what);
+		return;
+	}
+	snprintf(rel[0], sizeof(rel[0]), "top");
+	for (i = 1; i <= depth; i++)
+		snprintf(rel[i], sizeof(rel[i]), "%.56s/l%d", rel[i - 1], i);
+	if (cg_create(rel[0])) {
+		ksft_test_result_fail("%s: %s\n", what, strerror(errno));
+		return;
+	}
+	total = cg_total();
+	for (i = 1; i <= depth; i++)
+		if (cg_create(rel[i]))
+			ok = false;
+	quiet();
+	base = cg_slab("top");
+	unused0 = ms_dentry_unused();
+	if (each && ms_version == 1) {
+		for (i = 0; i <= depth && ok; i++, n++)
+			ok = fill_cgroup(rel[i]);
+	} else if (each) {
+		/*
+		 * On v2 a task is in a leaf: objects of a cgroup in between come
+		 * from children that are gone.
+		 */
+		for (i = 0; i <= depth && ok; i++, n++) {
+			char leaf[96];
+
+			snprintf(leaf, sizeof(leaf), "%s/leaf", rel[i]);
+			if (i == depth)
+				snprintf(leaf, sizeof(leaf), "%s", rel[i]);
+			else if (cg_create(leaf))
+				ok = false;
+			ok = ok && fill_cgroup(leaf);
+			if (i != depth)
+				cg_remove(leaf);
+		}
+	} else {
+		ok = fill_cgroup(rel[depth]);
+		n = 1;
+	}
+	made = n * nr_objects;
+	for (i = depth; i > 0; i--)
+		if (cg_remove(rel[i]))
+			ok = false;
+	wait_gone(total);
+	unused1 = ms_dentry_unused();
+	full = cg_slab("top");
+	if (!flat && full - base < 3 * cg_slab_noise()) {
+		ksft_print_msg("the objects do not count in the parent: %ld kB\n",
+			       (full - base) / 1024);
+		ok = false;
+	}
+	if (cache.disk && (unused1 - unused0 < made * 95 / 100 ||
+			   unused1 - unused0 > made * 105 / 100 + 500)) {
+		ksft_print_msg("%ld unused dentries more, for %ld\n", unused1 - unused0, made);
+		ok = false;
+	}
+	if (way == BY_LIMIT) {
+		if (cg_reclaim("top"))
+			ksft_print_msg("reclaim: %s\n", strerror(errno));
+	} else {
+		quiet();
+	}
+	ms_rcu();
+	after = cg_slab("top");
+	unused2 = ms_dentry_unused();
+	if (!flat)
+		ok = lost("top", full, after, base) && ok;
+	if (cache.disk && unused2 - unused0 > made / 10 + 500) {
+		ksft_print_msg("%ld unused dentries are left of %ld\n", unused2 - unused0, made);
+		ok = false;
+	}
+	ksft_test_result(ok, "%s\n", what);
+	for (i = depth; i >= 0; i--)
+		cg_remove(rel[i]);
+	quiet();
+}
+
+/* siblings in which a lot happens, on the same file system */
+struct churn {
+	int nr;
+};
+
+static int churn(void *arg)
+{
+	struct churn *c = arg;
+	struct stat st;
+	char name[512];
+	long i;
+	int fd;
+
+	for (i = 0;; i++) {
+		/* few names, so that what it leaves cached is bounded */
+		snprintf(name, sizeof(name), "%.299s/churn-%d-%ld", cache.dir, c->nr, i % 16);
+		if (cache.disk) {
+			fd = open(name, O_WRONLY | O_CREAT, 0600);
+			if (fd < 0)
+				return 1;
+			close(fd);
+			if (unlink(name))
+				return 1;
+		}
+		if (!stat(name, &st))
+			return 1;
+	}
+	return 0;
+}
+
+static void many(long iterations, double seconds)
+{
+	const char *name = "many cgroups come, cache and go, with churn beside";
+	struct churn c[2] = { { 0 }, { 1 } };
+	long total, i, unused0, unused1, made, base, full, after;
+	double end = ms_now() + seconds;
+	bool ok = true;
+	char rel[64];
+	pid_t pid[2];
+	int ret;
+
+	if (!cache.disk) {
+		ksft_test_result_skip("%s: no disk\n", name);
+		return;
+	}
+	if (cg_create("busy0") || cg_create("busy1") || cg_create("top")) {
+		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+		return;
+	}
+	quiet();
+	total = cg_total();
+	base = cg_slab("top");
+	unused0 = ms_dentry_unused();
+	for (i = 0; i < 2; i++)
+		pid[i] = ms_spawn(i ? "busy1" : "busy0", NODE_ANY, churn, &c[i]);
+	for (i = 0; i < iterations && ms_now() < end; i++) {
+		struct fill f = { .tag = tag++, .n = PER_ITERATION };
+
+		snprintf(rel, sizeof(rel), "top/c%ld", i % 64);
+		if (cg_create(rel)) {
+			ksft_print_msg("mkdir %ld: %s\n", i, strerror(errno));
+			ok = false;
+			break;
+		}
+		ret = ms_run(rel, ms_node(i), fill, &f);
+		if (ret || cg_remove(rel)) {
+			ksft_print_msg("iteration %ld: %d %s\n", i, ret, strerror(errno));
+			ok = false;
+			break;
+		}
+	}
+	for (ret = 0; ret < 2; ret++) {
+		kill(pid[ret], SIGKILL);
+		if (ms_wait(pid[ret]) != 128 + SIGKILL) {
+			ksft_print_msg("a churning task has failed\n");
+			ok = false;
+		}
+	}
+	ms_metric("reparent.iterations", i, "cgroups");
+	wait_gone(total);
+	made = i * PER_ITERATION;
+	unused1 = ms_dentry_unused();
+	full = cg_slab("top");
+	ksft_print_msg("%ld unused dentries more, for %ld\n", unused1 - unused0, made);
+	if (unused1 - unused0 < made * 95 / 100 || unused1 - unused0 > made * 105 / 100 + 1000)
+		ok = false;
+	if (flat)
+		quiet();
+	else if (cg_reclaim("top"))
+		ksft_print_msg("reclaim: %s\n", strerror(errno));
+	ms_rcu();
+	after = cg_slab("top");
+	if (!flat)
+		ok = lost("top", full, after, base) && ok;
+	if (ms_dentry_unused() - unused0 > made / 10 + 1000) {
+		ksft_print_msg("%ld unused dentries are left\n", ms_dentry_unused() - unused0);
+		ok = false;
+	}
+	ksft_test_result(ok, "%s\n", name);
+	cg_remove("busy0");
+	cg_remove("busy1");
+	cg_remove("top");
+}
+
+static void run(int argc, char **argv)
+{
+	long iterations, seconds, noise_objects, total;
+	const char *why;
+
+	iterations = ms_arg(argc, argv, 1, "MEMCG_SLAB_ITERATIONS", 1000);
+	seconds = ms_arg(argc, argv, 2, "MEMCG_SLAB_SECONDS",
+			 argc > 1 || getenv("MEMCG_SLAB_ITERATIONS") ? 3600 : 20);
+	noise_objects = 10 * cg_slab_noise() / 192;
+	nr_objects = noise_objects < 5000 ? 5000 : noise_objects;
+
+	if (access("/proc/sys/vm/drop_caches", W_OK) || ms_dentry_unused() < 0)
+		ksft_exit_skip("no /proc/sys/vm/drop_caches or dentry-state\n");
+	why = ms_cache_open(&cache);
+	if (why)
+		ksft_exit_skip("%s\n", why);
+	flat = ms_version == 1 && !cg_value("", "memory.use_hierarchy");
+	ksft_set_plan(7);
+	total = cg_total();
+	levels("a cgroup's objects are reclaimed by its parent's limit", 1, false, BY_LIMIT);
+	levels("a cgroup's objects are reclaimed by drop_caches", 1, false, BY_DROP);
+	levels("objects move up through four levels to a limit", 4, false, BY_LIMIT);
+	levels("objects move up through four levels to drop_caches", 4, false, BY_DROP);
+	levels("objects of every level meet at the top", 3, true, BY_LIMIT);
+	many(iterations, seconds);
+	ms_cache_close(&cache);
+	ms_drop(3);
+	ksft_test_result(cg_wait_total(total, 30), "no cgroup stays behind\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
+
+int main(int argc, char **argv)
+{
+	return ms_main(argc, argv, MS_CGROUP | MS_KMEM, run);
+}
