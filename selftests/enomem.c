@@ -161,16 +161,15 @@ static void one_case(struct call *c)
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
 		ok = false;
 	}
-	ms_settle_drop(&after);
-	more = after.slab - before.slab;
 	most = 128 * 1024 + 32 * 1024 * ms_nodes();
 	/* arrays by id where there are any, and dying cgroups have ids too */
-	if (after.lists_objs < 0 && (c->in_cgroup || c->loud))
+	if (before.lists_objs < 0 && (c->in_cgroup || c->loud))
 		most += 1024 * 1024;
+	if (!ms_back(&before, &after, most))
+		ok = false;
+	more = after.slab - before.slab;
 	ksft_print_msg("%ld allocations can fail; %ld passes; %ld kB more; kmalloc-32 %ld more\n",
 		       nr, passes, more / 1024, after.k32_objs - before.k32_objs);
-	if (more > most)
-		ok = false;
 	if (after.lists_objs >= 0) {
 		more = after.lists_objs - before.lists_objs;
 		ksft_print_msg("%ld lists more\n", more);

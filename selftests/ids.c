@@ -210,8 +210,6 @@ static void run(int argc, char **argv)
 	ok = cg_wait_total(total, 30);
 	if (!ok)
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
-	ms_settle_drop(&after);
-	ms_metric("ids.left", (after.slab - before.slab) / MS_KB, "kB");
 	/*
 	 * What stays: the arrays of the root and old mounts on kernels that have
 	 * them, slabs that are not full.
@@ -219,8 +217,9 @@ static void run(int argc, char **argv)
 	n = (NR_OLD + 16) * 2 * 2 * (most + 16) * 40L * ms_nodes() + 1024 * 1024;
 	if (slab_cache("list_lru_memcg").found)
 		n = 256 * 1024 + 64 * 1024 * ms_nodes();
-	ksft_test_result(ok && after.slab - before.slab <= n,
-			 "nothing is left behind\n");
+	ok = ms_back(&before, &after, n) && ok;
+	ms_metric("ids.left", (after.slab - before.slab) / MS_KB, "kB");
+	ksft_test_result(ok, "nothing is left behind\n");
 	ksft_exit(!ksft_get_fail_cnt());
 }
 

@@ -457,19 +457,49 @@ long cg_total(void)
 }
 
 /* wait until no more than that many are left, dying ones counted */
+/*
+ * A task that is gone can have left a page in the batch that a CPU collects
+ * before it puts them on the LRU lists (15 pages on 5.10), and the page holds
+ * its cgroup. An idle CPU keeps it for ever: give each a batch of other pages.
+ */
+static void drain_batches(void)
+{
+	const size_t len = 256 * sysconf(_SC_PAGESIZE);
+	cpu_set_t all, one;
+	int cpu;
+	char *p;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one))
+			continue;
+		p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (p != MAP_FAILED)
+			munmap(p, len);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 bool cg_wait_total(long total, double timeout)
 {
-	double end = ms_now() + timeout;
+	double now = ms_now(), end = now + timeout, drain = now + 0.5;
 
-	for (;;) {
-		long now = cg_total();
+	for (; now <= end; now = ms_now()) {
+		long nr = cg_total();
 
-		if (now < 0 || now <= total)
-			return now >= 0;
-		if (ms_now() > end)
-			return false;
+		if (nr < 0 || nr <= total)
+			return nr >= 0;
+		if (now > drain) {
+			drain_batches();
+			drain = now + 1;
+		}
 		ms_sleep(0.05);
 	}
+	return false;
 }
 
 int cg_reclaim_by(const char *rel, const char *how)
@@ -748,6 +778,11 @@ void ms_mem(struct ms_mem *m)
 	for (p = slabinfo(); *p; p++) {
 		if (slab_line(p, name, &c)) {
 			m->slabinfo += c.bytes;
+			if (m->caches < MS_CACHES) {
+				snprintf(m->cache[m->caches].name,
+					 sizeof(m->cache[0].name), "%.31s", name);
+				m->cache[m->caches++].bytes = c.bytes;
+			}
 			/* CONFIG_DEBUG_OBJECTS' own, which keeps what it has */
 			if (!strcmp(name, "debug_objects_cache")) {
 				m->slabinfo -= c.bytes;
@@ -833,6 +868,36 @@ void ms_settle(struct ms_mem *m)
 void ms_settle_drop(struct ms_mem *m)
 {
 	settle(m, true);
+}
+
+static void print_grown(const struct ms_mem *before, const struct ms_mem *after)
+{
+	long grown;
+	int i, j;
+
+	for (i = 0; i < after->caches; i++) {
+		grown = after->cache[i].bytes;
+		for (j = 0; j < before->caches; j++)
+			if (!strcmp(before->cache[j].name, after->cache[i].name))
+				grown -= before->cache[j].bytes;
+		if (grown >= 16 * MS_KB)
+			ksft_print_msg("%s: %ld kB more\n", after->cache[i].name,
+				       grown / MS_KB);
+	}
+}
+
+/* What is leaked stays; what waits for a grace period or a worker goes. */
+bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit)
+{
+	double end = ms_now() + 30;
+
+	do {
+		settle(after, true);
+		if (after->slab - before->slab <= limit)
+			return true;
+	} while (ms_now() < end);
+	print_grown(before, after);
+	return false;
 }
 
 long ms_dentry_unused(void)

@@ -89,6 +89,8 @@ struct slab_cache {
 };
 
 struct slab_cache slab_cache(const char *name);
+
+#define MS_CACHES	256
 struct ms_mem {
 	long slab;			/* all in bytes; from /proc/meminfo ... */
 	long sreclaimable;
@@ -100,11 +102,18 @@ struct ms_mem {
 	long k32_objs;
 	long lists_bytes;		/* the cache list_lru_memcg, -1: none */
 	long lists_objs;
+	int caches;			/* the caches one by one */
+	struct {
+		char name[32];
+		long bytes;
+	} cache[MS_CACHES];
 };
 
 void ms_mem(struct ms_mem *m);
 void ms_settle(struct ms_mem *m);	/* wait until it stands still */
 void ms_settle_drop(struct ms_mem *m);	/* the same, VFS caches dropped */
+/* wait until slab is at most limit bytes above before; if not, say what grew */
+bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit);
 void ms_shrink(void);			/* give back empty slabs */
 void ms_rcu(void);
 int ms_drop(int what);			/* drop_caches */
