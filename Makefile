@@ -15,6 +15,9 @@ override CMD := $(value CMD)
 LEAN_T0 := $(shell date +%s)
 export KSRC SCALE CMD LEAN_T0 JOBS STEPS
 
+# Those that have a series.
+bases := $(patsubst patches/%/series,%,$(wildcard patches/*/series))
+
 kernel := $(if $(filter 0,$(PATCHED)),vanilla,patched)
 guest := -b '$(BASE)' -k $(kernel) -f '$(FLAVOUR)' -n '$(NODES)' -a '$(APPEND)'
 
@@ -24,8 +27,8 @@ help:
 #: lean-memcg: per-cgroup kernel metadata that costs what is used.
 #:
 #:   make demo          before/after table and picture of a base, from nothing
-#:   make check         all tests; STEPS='name...' runs some, STEPS=full more,
-#:                      STEPS=list lists them
+#:   make check         all tests of all bases, or of BASE; STEPS='name...' runs
+#:                      some, STEPS=full more, STEPS=list lists them
 #:   make boot          a shell in a guest, with the tests in /selftests
 #:   make run CMD='..'  one command in a guest, with its exit status
 #:   make build         a kernel; prints where it is
@@ -55,7 +58,7 @@ demo: deps
 	@scripts/demo.sh '$(BASE)'
 
 check: deps
-	@scripts/check.sh '$(BASE)'
+	@scripts/check.sh $(if $(filter file,$(origin BASE)),$(bases),'$(BASE)')
 
 boot: deps
 	@scripts/run.sh $(guest) -m $(if $(filter file,$(origin MB)),$(BOOT_MB),'$(MB)') -s

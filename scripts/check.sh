@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# check.sh BASE: all the tests of a base; what "make check" runs.
+# check.sh BASE...: all the tests of these bases; what "make check" runs.
 # STEPS='name...' runs only these, STEPS=full all there are, STEPS=list lists
 # them. A step that fails doesn't stop the others. The last line is the sum of
-# the KTAP results; exit status 1 if any failed. Logs: build/check/STEP.{log,err}
+# the KTAP results; exit status 1 if any failed. Logs: build/check/BASE.STEP.{log,err}
 set -eu
 . "$(dirname "$0")/lib.sh"
-load_base "${1:-}"
+bases=$*
+[ -n "$bases" ] || die "say which bases: $(cd "$top/patches" && echo *)"
 
-# name | when | what must happen | command
+# name | when | bases | what must happen | command
 #
-# When: "always", or only with STEPS=full. What must happen: "pass", or
+# When: "always", "once" for what is not about the base, or "full": only with
+# STEPS=full. Bases: "all" or some. What must happen: "pass", or
 # "fail REGEX": it must fail, and for the reason that matches REGEX; these show
 # that a red test is red. $run, $tests: see below. With SLAB, what is freed stays
 # in arrays of each CPU for a while, so tests that count to the page are left out;
@@ -18,41 +20,40 @@ load_base "${1:-}"
 # under slab_mutex is reported when a cache is destroyed after a write to "shrink".
 steps() {
 	cat <<'END'
-host		| always | pass | scripts/hosttest.sh
-hygiene		| always | pass | scripts/hygiene.sh $base
-hang		| always | fail did not end within 8 seconds | $vanilla -t 8 -- sleep 1000
-warn		| always | fail a kernel WARNING | $vanilla -- sh -c 'echo "WARNING: made up" >/dev/kmsg'
-panic		| always | fail the kernel panicked | $vanilla -- sh -c 'echo c >/proc/sysrq-trigger'
-reboot		| always | fail the guest ended before | $vanilla -- sh -c 'echo b >/proc/sysrq-trigger'
-oom		| always | fail ran out of memory | $vanilla -m 64 -- sh -c 'head -c 1000000000 /dev/zero | tail'
-cut		| always | fail cut short | $vanilla -- printf 'KTAP version 1\n1..2\nok 1 one\n'
-status		| always | fail status 3 | $vanilla -- sh -c 'exit 3'
-unpatched	| always | fail not ok | $vanilla -- $tests footprint
-selftests	| always | pass | $patched -- $tests
-v1		| always | pass | $patched -a lean.cgroup=1 -- $tests footprint reparent
-v1-flat		| always | pass | $patched -a lean.cgroup=1 -- env MEMCG_SLAB_HIERARCHY=0 $tests footprint reparent
-nodes-1		| always | pass | $patched -n 1 -- $tests footprint isolation
-nodes-2		| always | pass | $patched -n 2 -- $tests footprint isolation
-nodes-8		| always | pass | $patched -n 8 -- $tests footprint isolation
-memless		| always | pass | $patched -n memless -- $tests footprint isolation
-offline-node	| always | pass | $patched -n offline-node -- $tests footprint isolation
-lockdep		| always | pass | $patched -f lockdep -- $tests footprint isolation reparent ids churn enomem
-kasan		| full | pass | $patched -f kasan -m 512 -t 1800 -- $tests
-fault		| full | pass | $patched -f fault -- $tests
-merge		| always | pass | $patched -f merge -- $tests alias
-slab		| full | pass | $patched -f slab -- $tests isolation reparent
-nonuma		| full | pass | $patched -f nonuma -n 1 -- $tests
-nokmem		| full | pass | $patched -f nokmem -- $tests
-nomemcg		| full | pass | $patched -f nomemcg -- $tests
-nokmem-boot	| full | pass | $patched -a cgroup.memory=nokmem -- $tests
+host		| once | all | pass | scripts/hosttest.sh
+hygiene		| always | all | pass | scripts/hygiene.sh $base
+hang		| once | all | fail did not end within 8 seconds | $vanilla -t 8 -- sleep 1000
+warn		| once | all | fail a kernel WARNING | $vanilla -- sh -c 'echo "WARNING: made up" >/dev/kmsg'
+panic		| once | all | fail the kernel panicked | $vanilla -- sh -c 'echo c >/proc/sysrq-trigger'
+reboot		| once | all | fail the guest ended before | $vanilla -- sh -c 'echo b >/proc/sysrq-trigger'
+oom		| once | all | fail ran out of memory | $vanilla -m 64 -- sh -c 'head -c 1000000000 /dev/zero | tail'
+cut		| once | all | fail cut short | $vanilla -- printf 'KTAP version 1\n1..2\nok 1 one\n'
+status		| once | all | fail status 3 | $vanilla -- sh -c 'exit 3'
+unpatched	| always | all | fail not ok | $vanilla -- $tests footprint
+selftests	| always | all | pass | $patched -- $tests
+v1		| always | all | pass | $patched -a lean.cgroup=1 -- $tests footprint reparent reclaim
+v1-flat		| always | 5.10 | pass | $patched -a lean.cgroup=1 -- env MEMCG_SLAB_HIERARCHY=0 $tests footprint reparent
+nodes-1		| always | all | pass | $patched -n 1 -- $tests footprint isolation
+nodes-2		| always | all | pass | $patched -n 2 -- $tests footprint isolation
+nodes-8		| always | all | pass | $patched -n 8 -- $tests footprint isolation
+memless		| always | all | pass | $patched -n memless -- $tests footprint isolation
+offline-node	| always | all | pass | $patched -n offline-node -- $tests footprint isolation
+lockdep		| always | all | pass | $patched -f lockdep -- $tests footprint isolation reparent reclaim folios ids churn enomem
+kasan		| full | all | pass | $patched -f kasan -m 512 -t 1800 -- $tests
+fault		| full | all | pass | $patched -f fault -- $tests
+merge		| always | 5.10 | pass | $patched -f merge -- $tests alias
+slab		| full | 5.10 | pass | $patched -f slab -- $tests isolation reparent
+nonuma		| full | all | pass | $patched -f nonuma -n 1 -- $tests
+nokmem		| full | 5.10 | pass | $patched -f nokmem -- $tests
+nomemcg		| full | all | pass | $patched -f nomemcg -- $tests
+nokmem-boot	| full | all | pass | $patched -a cgroup.memory=nokmem -- $tests
 END
 }
 
 table=$(steps | sed 's/[ \t]*|[ \t]*/|/g')
 names=$(printf "%s\n" "$table" | cut -d'|' -f1)
 case ${STEPS:-} in
-'') names=$(printf "%s\n" "$table" | awk -F'|' '$2 == "always" { print $1 }') ;;
-full) ;;
+'' | full) ;;
 list)
 	steps
 	exit
@@ -61,30 +62,43 @@ list)
 	for s in $STEPS; do
 		echo "$names" | grep -qxF "$s" || die "no step '$s'; known: $(echo $names)"
 	done
-	names=$STEPS
 	;;
 esac
 
-# What the commands of the table use.
-export base
-export run="scripts/run.sh -b $base"
-export vanilla="$run -k vanilla -t 120"
-export patched="$run -k patched -t 900"
-export tests=/selftests/run.sh
+# What to run, one "BASE NAME" a line.
+plan=$(for base in $bases; do
+	printf "%s\n" "$table" | awk -F'|' -v base="$base" -v first="${bases%% *}" -v steps="${STEPS:-}" '
+		$3 != "all" && index(" " $3 " ", " " base " ") == 0 { next }
+		$2 == "once" && base != first { next }
+		steps == "full" || (steps == "" && $2 != "full") ||
+			index(" " steps " ", " " $1 " ") { print base, $1 }'
+done)
+[ -n "$plan" ] || die "no such step is about $bases"
+for base in $bases; do
+	load_base "$base"
+done
 
 cd "$top"
 logs=$top/build/check
 mkdir -p "$logs"
 pass=0 fail=0 skip=0 failed=
-total=$(echo "$names" | wc -w)
+total=$(echo "$plan" | wc -l)
 n=0
-for name in $names; do
+while read -r base name; do
 	n=$((n + 1))
+	load_base "$base"
+	# What the commands of the table use.
+	export base
+	export run="scripts/run.sh -b $base"
+	export vanilla="$run -k vanilla -t 120"
+	export patched="$run -k patched -t 900${base_check_append:+ -a $base_check_append}"
+	export tests=/selftests/run.sh
 	line=$(printf "%s\n" "$table" | grep "^$name|")
-	want=$(printf "%s\n" "$line" | cut -d'|' -f3)
-	command=$(printf "%s\n" "$line" | cut -d'|' -f4-)
-	log=$logs/$name.log
-	err=$logs/$name.err
+	want=$(printf "%s\n" "$line" | cut -d'|' -f4)
+	command=$(printf "%s\n" "$line" | cut -d'|' -f5-)
+	name="$base $name"
+	log=$logs/$(echo "$name" | tr ' ' .).log
+	err=${log%.log}.err
 	stage "step $n of $total: $name"
 	rc=0
 	spawn sh -c "$command" >"$log" 2>"$err" </dev/null || rc=$?
@@ -113,12 +127,14 @@ for name in $names; do
 		/^[ #]*1\.\.0 # SKIP/ { sub(/.*# SKIP */, ""); why = ": " $0 }
 		/^[ #]*ok .*# *SKIP/ { sub(/^[ #]*ok [0-9]+ */, ""); print "    skipped: " $0 why; why = "" }' "$log"
 	if [ "$2" != 0 ]; then
-		failed="$failed $name"
+		failed="$failed, $name"
 		grep -E '^ *not ok' "$log" | sed 's/^ */    /' || true
 		grep -v '^\[' "$err" | tail -n 45 | sed 's/^/    /'
 		echo "    logs: $log $err"
 	fi
-done
-[ -z "$failed" ] || echo "failed:$failed"
+done <<END
+$plan
+END
+[ -z "$failed" ] || echo "failed:${failed#,}"
 echo "$pass passed, $fail failed, $skip skipped"
 [ "$fail" = 0 ]

@@ -15,12 +15,12 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-# scale, cgroups, mounts, MB a node, pods, minutes the guests take without KVM
-scales="full 12287 952 2560 500 20
-1/2 6143 952 1408 500 13
-1/4 3071 952 896 500 10
-1/16 767 952 512 500 8
-small 383 100 256 100 4"
+# scale, cgroups, mounts, MB a node, pods, many pods, minutes of guests without KVM
+scales="full 12287 952 2560 500 2000 20
+1/2 6143 952 1408 500 1000 13
+1/4 3071 952 896 500 1000 10
+1/16 767 952 512 500 1000 8
+small 383 100 256 100 200 4"
 
 # column, kernel, kernel command line
 kernels="base vanilla
@@ -65,12 +65,22 @@ cgroups=$(field "$scale" 2)
 mounts=$(field "$scale" 3)
 mb=$(field "$scale" 4)
 pods=$(field "$scale" 5)
-say "scale $scale: $cgroups cgroups, $mounts mounts, $nodes nodes of $mb MB. Two cores without KVM take about $(field "$scale" 6) minutes for the guests; before that, 12 minutes at most to fetch and build what is not in $cache"
+many=$(field "$scale" 6)
+crowd=$cgroups
+[ "$crowd" -le 10000 ] || crowd=10000
+say "scale $scale: $cgroups cgroups, $mounts mounts, $nodes nodes of $mb MB. Two cores without KVM take about $(field "$scale" 7) minutes for the guests; before that, 12 minutes at most to fetch and build what is not in $cache"
 
-# program, what it gets, node MB, time-out in s, options of run.sh
-programs="report $cgroups,$mounts $mb 1200
-pods $pods $mb 600
-cost - 256 600 -i"
+# metrics, program, what it gets, node MB, time-out in s, options of run.sh; those
+# whose metrics are in no row of the table are not run
+programs=$(while read -r metrics rest; do
+	! grep -q "^$metrics\." "$limits" || echo "$metrics $rest"
+done <<END
+report report $cgroups,$mounts $mb 1200
+pods pods $pods $mb 600
+manypods pods $many,3,5,manypods $mb 900
+cost cost 20000,3,$crowd $mb 900 -i
+END
+)
 
 total=$((4 + $(echo "$kernels" | wc -l) * $(echo "$programs" | wc -l) + 1))
 n=0
@@ -93,25 +103,25 @@ step "guest image"
 mkdir -p "$results" || die "can't write to $results"
 rm -f "$results"/*.log "$results"/*.console "$results"/*.curve "$results"/table.* "$png"
 
-# run COLUMN KERNEL PROGRAM ARGS MB TIMEOUT CMDLINE [OPTION]
+# run COLUMN KERNEL METRICS PROGRAM ARGS MB TIMEOUT CMDLINE [OPTION]
 run()
 {
-	_args=$(echo "$4" | tr ',-' '  ')
-	step "load_$3 on the $1 kernel"
+	_args=$(echo "$5" | tr ',-' '  ')
+	step "$3: load_$4 on the $1 kernel"
 	# shellcheck disable=SC2086
-	"$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$nodes" -m "$5" \
-		-t "$6" -a "$7" ${8:-} -o "$results/$1.$3.log" -- \
-		"/selftests/load_$3" $_args >"$results/out" </dev/null || {
+	"$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$nodes" -m "$6" \
+		-t "$7" -a "$8" ${9:-} -o "$results/$1.$3.log" -- \
+		"/selftests/load_$4" $_args >"$results/out" </dev/null || {
 		tail -n 15 "$results/out" >&2
-		die "load_$3 failed on the $1 kernel; the log is $results/$1.$3.log"
+		die "load_$4 failed on the $1 kernel; the log is $results/$1.$3.log"
 	}
 	rm -f "$results/out"
 }
 
 # One guest at a time: what is compared must not share the processors.
-while read -r program args size timeout option; do
+while read -r metrics program args size timeout option; do
 	while read -r column kernel cmdline; do
-		run "$column" "$kernel" "$program" "$args" "$size" "$timeout" "$cmdline" "$option"
+		run "$column" "$kernel" "$metrics" "$program" "$args" "$size" "$timeout" "$cmdline" "$option"
 	done <<-EOK
 	$kernels
 	EOK
@@ -133,6 +143,7 @@ $kernels
 EOK
 commas=$(echo "$cgroups" | sed 's/\([0-9]\)\([0-9]\{3\}\)$/\1,\2/')
 title="Linux $version, $commas cgroups, $mounts mounts, $nodes nodes; $pods pods"
+! grep -q ^manypods "$limits" || title="$title, and $many"
 for format in text md; do
 	{
 		echo "$title"

@@ -142,6 +142,8 @@ load_base() {
 	esac
 	[ -f "$top/patches/$1/base.conf" ] || die "no base '$1'; known: ${_known% }"
 	base=$1
+	# what most bases leave as it is
+	base_check_append= base_subject="PATCH $1"
 	. "$top/patches/$1/base.conf"
 }
 

@@ -56,7 +56,7 @@ EOM
 tip=$(git -C "$repo" rev-parse HEAD)
 # patches that git am would have kept as they are must not be folded or renamed
 git -C "$repo" format-patch --stdout --cover-letter --thread=shallow \
-	--abbrev=12 --signature=lean-memcg --subject-prefix="PATCH $base" \
+	--abbrev=12 --signature=lean-memcg --subject-prefix="$base_subject" \
 	--no-renames base..HEAD >"$work/raw"
 
 # b4 can not take a folded subject

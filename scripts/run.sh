@@ -8,7 +8,7 @@
 #	-n TOPOLOGY	a file of qemu/: 1, 2, 4, 8, ... (4)
 #	-m MB		memory of a node (256)
 #	-t SECONDS	the time the run may take (300)
-#	-a TEXT		more for the kernel command line
+#	-a TEXT		more for the kernel command line; can be given again
 #	-i		one CPU, and one guest nanosecond is one instruction
 #	-o FILE		copy the output to FILE and the console to FILE.console
 #	-B DIR		a build folder (or a bzImage) to use, instead of building
@@ -31,7 +31,7 @@ while getopts b:k:f:n:m:t:a:io:B:x:s opt; do
 	n) topology=$OPTARG ;;
 	m) mem=$OPTARG ;;
 	t) limit=$OPTARG ;;
-	a) append=$OPTARG ;;
+	a) append="$append $OPTARG" ;;
 	i) icount=1 ;;
 	o) output=$OPTARG ;;
 	B) built=$OPTARG ;;

@@ -301,8 +301,9 @@ static void run(int argc, char **argv)
 {
 	static char dir[512], mnt[512];
 	struct call calls[] = {
-		{ "mount of a tmpfs", dir, false, NULL, NULL, call_mount, undo_mount, 0, false, 0 },
 		/* tmpfs says ENOSPC where it can't allocate an inode */
+		{ "mount of a tmpfs", dir, false, NULL, NULL,
+		  call_mount, undo_mount, ENOSPC, false, 0 },
 		{ "first file of a cgroup on a mount", mnt, true, NULL, NULL,
 		  call_create, undo_create, ENOSPC, false, 0 },
 		{ "first look at a missing name by a cgroup", mnt, true, NULL, NULL,

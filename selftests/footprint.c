@@ -7,13 +7,16 @@
  *
  * Before lists were allocated on demand, each list_lru (two a mount) took for
  * every node and every cgroup id, used or not, a list of 32 bytes from
- * kmalloc-32 and a pointer to it.
+ * kmalloc-32 and a pointer to it. Since then a list has taken a node or two of an
+ * xarray, and each 64 mounts 520 bytes for every cgroup and node, used or not.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -21,7 +24,7 @@
 
 #define NR_USERS	20
 #define DEPTH		5
-#define NR_CASES	13
+#define NR_CASES	17
 
 static long nr_cgroups, nr_mounts;
 static struct ms_mem start;
@@ -32,22 +35,32 @@ static void die(const char *what, long i)
 	ksft_exit_fail_msg("%s %ld: %s\n", what, i, strerror(errno));
 }
 
-static void make_mounts(const char *type)
+static void make_mounts_of(const char *set)
 {
 	long i;
 
 	for (i = 0; i < nr_mounts; i++)
-		if (ms_mountf(type, "%s/m%ld", ms_dir, i))
+		if (ms_mountf("tmpfs", "%s/%s%ld", ms_dir, set, i))
 			die("mount", i);
 }
 
-static void drop_mounts(void)
+static void drop_mounts_of(const char *set)
 {
 	long i;
 
 	for (i = nr_mounts; i--;)
-		if (ms_umountf("%s/m%ld", ms_dir, i))
+		if (ms_umountf("%s/%s%ld", ms_dir, set, i))
 			die("umount", i);
+}
+
+static void make_mounts(void)
+{
+	make_mounts_of("m");
+}
+
+static void drop_mounts(void)
+{
+	drop_mounts_of("m");
 }
 
 static void make_cgroups(const char *prefix, long n)
@@ -90,9 +103,12 @@ static bool back_to(const struct ms_mem *now, const struct ms_mem *then, const c
 	long more = now->slab - then->slab;
 	long most = then->slab / 100;
 
-	if (most < slack())
-		most = slack();
+	/* the longer ago, the more of that: tasks, their files, their signals */
+	if (most < slack() + 256 * 1024)
+		most = slack() + 256 * 1024;
 	number(name, more / MS_KB, "kB");
+	if (more > most)
+		ms_grown(then, now);
 	if (now->lists_objs > then->lists_objs) {
 		ksft_print_msg("%ld lists more than before\n",
 			       now->lists_objs - then->lists_objs);
@@ -141,15 +157,32 @@ static int idle(void *arg)
 	return ms_read("/proc/self/stat", buf, sizeof(buf)) <= 0;
 }
 
+/* what is charged to a cgroup, and whose inodes are never on an LRU list */
+static int pipes(void *arg)
+{
+	int fd[2];
+
+	(void)arg;
+	if (pipe(fd) || eventfd(0, 0) < 0)
+		return 1;
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, fd) && errno != EAFNOSUPPORT;
+}
+
 /* all the nodes of a cgroup and list_lru in one structure */
 static double list_size(void)
 {
-	return (88 + 24 * ms_node_ids() + 63) / 64 * 64;
+	return (88 + 32 * ms_node_ids() + 63) / 64 * 64;
+}
+
+/* a cgroup's units of shrinkers, where there are such: some share one */
+static long units_of(long mounts)
+{
+	return (mounts / 8 + 2) * ms_nodes();
 }
 
 /*
- * A list's structure holds all the nodes; then what finds it by the cgroup's
- * id, and the objects with what says whose they are.
+ * A list's structure holds all the nodes; then the objects with what says whose
+ * they are, and what tells the shrinkers of them.
  */
 static double users_cost(long users)
 {
@@ -157,14 +190,14 @@ static double users_cost(long users)
 	struct slab_cache dentry = slab_cache("dentry");
 	struct slab_cache inode = slab_cache("shmem_inode_cache");
 	double formula = list_size();
-	double objects, index;
+	double objects;
 
 	if (list.found && list.objsize > formula)
 		ksft_print_msg("a list takes %lu bytes, more than %.0f\n",
 			       list.objsize, formula);
 	objects = (dentry.found ? dentry.objsize : 192) + (inode.found ? inode.objsize : 800) + 16;
-	index = nr_mounts * 2 * 3 * 640.0;
-	return 1.2 * (users * nr_mounts * (2 * formula + objects) + index) + slack();
+	return 1.2 * users * (nr_mounts * (2 * formula + objects) +
+			      units_of(nr_mounts) * 200.0) + slack();
 }
 
 static void mounts_and_cgroups(struct ms_mem *before, struct ms_mem *after)
@@ -222,32 +255,33 @@ static void disk_mount(void)
 
 static void run(int argc, char **argv)
 {
+	struct slab_cache index, units, now;
 	struct ms_mem before, after, then;
 	long total, i, j, most, more, nr_more;
 	double alone, with, flat, deep;
 	char rel[512], tag[64];
 
 	nr_cgroups = ms_arg(argc, argv, 1, "MEMCG_SLAB_CGROUPS", 300);
-	nr_mounts = ms_arg(argc, argv, 2, "MEMCG_SLAB_MOUNTS", 40);
+	nr_mounts = ms_arg(argc, argv, 2, "MEMCG_SLAB_MOUNTS", 80);
 	if (nr_cgroups < NR_USERS)
 		nr_cgroups = NR_USERS;
 	ksft_set_plan(NR_CASES);
 	ksft_print_msg("%ld cgroups, %ld mounts, %d nodes\n", nr_cgroups, nr_mounts, ms_nodes());
 
 	for (i = 0; i < nr_mounts; i++)
-		if (ms_mkdirf("%s/m%ld", ms_dir, i))
+		if (ms_mkdirf("%s/m%ld", ms_dir, i) || ms_mkdirf("%s/n%ld", ms_dir, i))
 			die("mkdir", i);
 
 	/* once, so that what is made once has been made */
 	total = cg_total();
 	make_cgroups("warm", 2);
-	make_mounts("tmpfs");
+	make_mounts();
 	if (ms_run("warm0", NODE_ANY, use_mounts, "f"))
 		die("use of the mounts", 0);
 	drop_mounts();
 	ms_settle(&start);
 
-	make_mounts("tmpfs");
+	make_mounts();
 	ms_settle(&after);
 	few = after.slab - start.slab;
 	drop_mounts();
@@ -268,11 +302,23 @@ static void run(int argc, char **argv)
 
 	/* mounts with the cgroups there */
 	before = after;
-	make_mounts("tmpfs");
+	make_mounts();
 	ms_settle(&after);
 	mounts_and_cgroups(&before, &after);
 
+	/* more mounts than there ever were: a table for all may have to grow */
+	then = after;
+	make_mounts_of("n");
+	ms_settle(&after);
+	more = after.slab - then.slab - few;
+	number("mounts.slab_beyond", more / MS_KB, "kB");
+	ksft_test_result(more <= slack(), "tmpfs: twice the mounts cost idle cgroups nothing\n");
+	drop_mounts_of("n");
+	ms_settle(&after);
+
 	/* used: counted from before the mounts, so that nothing was made ahead */
+	index = slab_cache("radix_tree_node");
+	units = slab_cache("shrinker_unit");
 	for (i = 0; i < NR_USERS; i++) {
 		snprintf(rel, sizeof(rel), "c%ld", i);
 		snprintf(tag, sizeof(tag), "flat%ld", i);
@@ -296,6 +342,19 @@ static void run(int argc, char **argv)
 				 "used: one structure for a cgroup and list_lru\n");
 	} else {
 		ksft_test_result_skip("used: no cache list_lru_memcg to count\n");
+	}
+	now = slab_cache("radix_tree_node");
+	more = (long)now.active - (long)index.active;
+	number("used.xarray_nodes", more, "objects");
+	ksft_test_result(more <= nr_mounts / 2, "used: no xarray for a few lists\n");
+	now = slab_cache("shrinker_unit");
+	if (now.found) {
+		more = (long)now.active - (long)units.active;
+		number("used.units", more, "objects");
+		ksft_test_result(more > 0 && more <= NR_USERS * units_of(nr_mounts),
+				 "used: shrinker units for who has objects\n");
+	} else {
+		ksft_test_result_skip("used: no cache shrinker_unit to count\n");
 	}
 	for (i = 0; i < NR_USERS; i++) {
 		snprintf(tag, sizeof(tag), "flat%ld", i);
@@ -333,7 +392,18 @@ static void run(int argc, char **argv)
 		more = after.lists_objs - before.lists_objs;
 		number("idle.lists", more, "objects");
 		ksft_test_result(more <= NR_USERS * 16, "idle: no lists for the mounts\n");
+		before = after;
+		for (i = NR_USERS; i < 2 * NR_USERS && i < nr_cgroups; i++) {
+			snprintf(rel, sizeof(rel), "c%ld", i);
+			if (ms_run(rel, NODE_ANY, pipes, NULL))
+				die("task with pipes", i);
+		}
+		ms_settle(&after);
+		more = after.lists_objs - before.lists_objs;
+		number("idle.lists_of_pipes", more, "objects");
+		ksft_test_result(more < NR_USERS / 2, "idle: no lists for pipes and sockets\n");
 	} else {
+		ksft_test_result_skip("idle: no cache list_lru_memcg to count\n");
 		ksft_test_result_skip("idle: no cache list_lru_memcg to count\n");
 	}
 

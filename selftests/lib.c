@@ -821,6 +821,11 @@ void ms_shrink(void)
 /* a grace period or two, and time for what was waiting for them */
 void ms_rcu(void)
 {
+	/* since 6.1; twice, as what a callback frees may wait for another */
+	const char *barrier = "/sys/module/rcutree/parameters/do_rcu_barrier";
+
+	if (!ms_write(barrier, "1") && !ms_write(barrier, "1"))
+		return;
 #ifdef SYS_membarrier
 	if (!syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0)) {
 		syscall(SYS_membarrier, 1, 0, 0);
@@ -870,7 +875,7 @@ void ms_settle_drop(struct ms_mem *m)
 	settle(m, true);
 }
 
-static void print_grown(const struct ms_mem *before, const struct ms_mem *after)
+void ms_grown(const struct ms_mem *before, const struct ms_mem *after)
 {
 	long grown;
 	int i, j;
@@ -880,9 +885,9 @@ static void print_grown(const struct ms_mem *before, const struct ms_mem *after)
 		for (j = 0; j < before->caches; j++)
 			if (!strcmp(before->cache[j].name, after->cache[i].name))
 				grown -= before->cache[j].bytes;
-		if (grown >= 16 * MS_KB)
+		if (grown >= 16 * 1024)
 			ksft_print_msg("%s: %ld kB more\n", after->cache[i].name,
-				       grown / MS_KB);
+				       grown / 1024);
 	}
 }
 
@@ -896,7 +901,7 @@ bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit)
 		if (after->slab - before->slab <= limit)
 			return true;
 	} while (ms_now() < end);
-	print_grown(before, after);
+	ms_grown(before, after);
 	return false;
 }
 

@@ -3,7 +3,7 @@
  * What a few paths cost.  In a guest where one nanosecond is one instruction
  * (QEMU: -icount shift=0,sleep=off -smp 1) the clock counts instructions.
  *
- *   load_cost [operations a round] [rounds]
+ *   load_cost [operations a round] [rounds] [cgroups in the crowd]
  *
  * Each figure is the mean of a round, of the round where that is least, and is
  * for the whole of:
@@ -12,7 +12,10 @@
  *                      time; a tmpfs forgets it at once
  * both on a tmpfs, by a task in a cgroup; the names are made in the loop.
  * The same again (.._root) by a task in the root cgroup, where nothing is
- * charged; the negative dentry also on the disk (.._disk), where it stays.
+ * charged; the negative dentry also on the disk (.._disk), where it stays;
+ * both where a crowd of other cgroups has files on the tmpfs (.._crowd); and
+ *   memcg_reclaim      for each of the 100,000 dentries that a cgroup has cached
+ *                      on the disk and loses again to its limit
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +30,8 @@
 #include "lib.h"
 
 #define NR_TRIES	4
+#define NR_DENTRIES	100000
+#define NR_RECLAIMS	16
 
 static long nr_ops, nr_rounds;
 
@@ -132,12 +137,87 @@ static void measure(const char *rel, char *dir, const char *suffix)
 	ms_metric(name, best.negative, "insn");
 }
 
+static int one_file(void *arg)
+{
+	int fd = open(arg, O_CREAT | O_WRONLY | O_EXCL, 0600);
+
+	return fd < 0 ? 1 : close(fd);
+}
+
+static void crowd(const char *dir, long n)
+{
+	char rel[64], name[600];
+	long i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(rel, sizeof(rel), "crowd%ld", i);
+		snprintf(name, sizeof(name), "%.500s/%s", dir, rel);
+		if (cg_create(rel) || ms_run(rel, NODE_ANY, one_file, name))
+			ksft_exit_fail_msg("cgroup %ld of the crowd: %s\n", i, strerror(errno));
+	}
+	ms_metric("cost.crowd", n, "cgroups");
+}
+
+static int fill(void *arg)
+{
+	return ms_cache_fill(arg, 0, NR_DENTRIES) != NR_DENTRIES;
+}
+
+/*
+ * When what was reclaimed is freed, and by how many callbacks at once, differs
+ * from one time to the next by a few percent: the mean of many.
+ */
+static void measure_reclaim(void)
+{
+	struct ms_cache cache;
+	double insn, sum = 0;
+	char rel[64];
+	long before;
+	uint64_t t;
+	int i;
+
+	if (ms_cache_open(&cache) || !cache.disk) {
+		ksft_print_msg("no disk for memcg_reclaim\n");
+		return;
+	}
+	for (i = 0; i < NR_RECLAIMS; i++) {
+		snprintf(rel, sizeof(rel), "r%d", i);
+		if (cg_create(rel))
+			ksft_exit_fail_msg("mkdir: %s\n", strerror(errno));
+		ms_drop(2);
+		ms_rcu();
+		ms_shrink();
+		before = ms_dentry_unused();
+		if (ms_run(rel, NODE_ANY, fill, &cache))
+			ksft_exit_fail_msg("the cache can't be filled\n");
+		ms_rcu();
+		t = ms_now_ns();
+		cg_reclaim_by(rel, cg_has(rel, "memory.reclaim") ? "memory.reclaim" :
+							       "memory.high");
+		insn = (double)(ms_now_ns() - t) / NR_DENTRIES;
+		before = ms_dentry_unused() - before;
+		cg_remove(rel);
+		if (before >= NR_DENTRIES) {
+			ksft_print_msg("dentries are not charged here: no memcg_reclaim\n");
+			break;
+		}
+		if (before > NR_DENTRIES / 100)
+			ksft_exit_fail_msg("%ld dentries are left\n", before);
+		sum += insn;
+	}
+	if (i == NR_RECLAIMS)
+		ms_metric("cost.memcg_reclaim", sum / NR_RECLAIMS, "insn");
+	ms_cache_close(&cache);
+}
+
 static void run(int argc, char **argv)
 {
 	char dir[512];
+	long nr_crowd;
 
 	nr_ops = ms_arg(argc, argv, 1, NULL, 20000);
 	nr_rounds = ms_arg(argc, argv, 2, NULL, 3);
+	nr_crowd = ms_arg(argc, argv, 3, NULL, 10000);
 	ksft_set_plan(1);
 	res = mmap(NULL, sizeof(*res), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (res == MAP_FAILED)
@@ -153,6 +233,12 @@ static void run(int argc, char **argv)
 	ms_umount(dir);
 	if (!ms_mount_disk(dir))
 		measure("c", dir, "_disk");
+	ms_umount(dir);
+	measure_reclaim();
+	if (ms_mount("tmpfs", dir))
+		ksft_exit_fail_msg("mount: %s\n", strerror(errno));
+	crowd(dir, nr_crowd);
+	measure("c", dir, "_crowd");
 	ksft_test_result_pass("load_cost\n");
 	ksft_exit_pass();
 }

@@ -3,7 +3,7 @@
  * An ordinary container host: each container in its own leaf of a hierarchy
  * that is four deep, with a few mounts, and a few files on each.
  *
- *   load_pods [pods] [mounts a pod] [files a mount]
+ *   load_pods [pods] [mounts a pod] [files a mount] [prefix of the metrics]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,19 @@
 #include "lib.h"
 
 static long nr_pods, nr_mounts, nr_files;
+static const char *prefix = "pods";
 
 static void die(const char *what, long i)
 {
 	ksft_exit_fail_msg("%s %ld: %s\n", what, i, strerror(errno));
+}
+
+static void metric(const char *name, double val, const char *unit)
+{
+	char full[96];
+
+	snprintf(full, sizeof(full), "%.32s.%s", prefix, name);
+	ms_metric(full, val, unit);
 }
 
 static int container(void *arg)
@@ -92,11 +101,13 @@ static void run(int argc, char **argv)
 	nr_pods = ms_arg(argc, argv, 1, NULL, 500);
 	nr_mounts = ms_arg(argc, argv, 2, NULL, 3);
 	nr_files = ms_arg(argc, argv, 3, NULL, 5);
+	if (argc > 4)
+		prefix = argv[4];
 	ksft_set_plan(1);
-	ms_metric("pods.pods", nr_pods, "pods");
-	ms_metric("pods.mounts", nr_mounts, "mounts");
-	ms_metric("pods.files", nr_files, "files");
-	ms_metric("pods.nodes", ms_nodes(), "nodes");
+	metric("pods", nr_pods, "pods");
+	metric("mounts", nr_mounts, "mounts");
+	metric("files", nr_files, "files");
+	metric("nodes", ms_nodes(), "nodes");
 
 	for (i = 0; i < nr_pods; i++)
 		for (j = 0; j < nr_mounts; j++)
@@ -122,28 +133,28 @@ static void run(int argc, char **argv)
 		start_pod(i);
 		enter_pod(i);
 	}
-	ms_metric("pods.start", ms_now() - t, "s");
+	metric("start", ms_now() - t, "s");
 	ms_settle(&up);
-	ms_metric("pods.slab", (up.slab - base.slab) / MS_MB, "MB");
-	ms_metric("pods.slabinfo", (up.slabinfo - base.slabinfo) / MS_MB, "MB");
-	ms_metric("pods.vmalloc", (up.vmalloc - base.vmalloc) / MS_MB, "MB");
-	ms_metric("pods.percpu", (up.percpu - base.percpu) / MS_MB, "MB");
-	ms_metric("pods.kmalloc32", (up.k32_bytes - base.k32_bytes) / MS_MB, "MB");
+	metric("slab", (up.slab - base.slab) / MS_MB, "MB");
+	metric("slabinfo", (up.slabinfo - base.slabinfo) / MS_MB, "MB");
+	metric("vmalloc", (up.vmalloc - base.vmalloc) / MS_MB, "MB");
+	metric("percpu", (up.percpu - base.percpu) / MS_MB, "MB");
+	metric("kmalloc32", (up.k32_bytes - base.k32_bytes) / MS_MB, "MB");
 	if (up.lists_bytes >= 0) {
-		ms_metric("pods.lists", (up.lists_bytes - base.lists_bytes) / MS_KB, "kB");
-		ms_metric("pods.lists_objects", up.lists_objs - base.lists_objs, "objects");
+		metric("lists", (up.lists_bytes - base.lists_bytes) / MS_KB, "kB");
+		metric("lists_objects", up.lists_objs - base.lists_objs, "objects");
 	}
-	ms_metric("pods.slab_per_container", (up.slab - base.slab) / MS_KB / nr_pods, "kB");
-	ms_metric("pods.mount.avg", mount_sum * 1e3 / (nr_pods * nr_mounts), "ms");
-	ms_metric("pods.mount.worst", mount_worst * 1e3, "ms");
+	metric("slab_per_container", (up.slab - base.slab) / MS_KB / nr_pods, "kB");
+	metric("mount.avg", mount_sum * 1e3 / (nr_pods * nr_mounts), "ms");
+	metric("mount.worst", mount_worst * 1e3, "ms");
 
 	t = ms_now();
 	for (i = 0; i < nr_pods; i++)
 		stop_pod(i);
-	ms_metric("pods.stop", ms_now() - t, "s");
+	metric("stop", ms_now() - t, "s");
 	cg_wait_total(total, 60);
 	ms_settle(&down);
-	ms_metric("pods.left", (down.slab - base.slab) / MS_MB, "MB");
+	metric("left", (down.slab - base.slab) / MS_MB, "MB");
 	ksft_test_result_pass("load_pods\n");
 	ksft_exit_pass();
 }

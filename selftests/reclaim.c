@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whatever is cached can be reclaimed: many cgroups, on all nodes, cache objects
+ * of more file systems than two or three words of a bitmap have bits for; some
+ * of the cgroups go; then, by each route there is, all of it has to go.
+ *
+ *   reclaim [cgroups] [mounts] [seconds]
+ *
+ * Then the same while all of it happens at once, for so many seconds: objects are
+ * cached, cgroups and their parent are reclaimed, cgroups go.
+ *
+ * The file systems are instances of proc, and what is cached are the names below
+ * the directory of a process, one process for each cgroup: dentries that nobody
+ * shares, and that stay as long as the process lives.  Counted by nr_unused of
+ * dentry-state, which is exact.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../kselftest.h"
+#include "lib.h"
+
+#define MAX_CGROUPS	256
+#define MAX_NAMES	64
+
+static long nr_cgroups, nr_mounts, nr_names, made;
+static pid_t pids[MAX_CGROUPS];
+static char names[MAX_NAMES][64];
+
+static int sleeper(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int fill_some(long c, long first, long mounts)
+{
+	long i, j;
+	char name[512];
+	struct stat st;
+
+	for (i = first; i < first + mounts; i++) {
+		for (j = 0; j < nr_names; j++) {
+			snprintf(name, sizeof(name), "%.300s/m%ld/%d/%s", ms_dir,
+				 i % nr_mounts, pids[c], names[j]);
+			if (lstat(name, &st))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static int fill(void *arg)
+{
+	return fill_some((long)arg, 0, nr_mounts);
+}
+
+/* names that can be looked up without following them */
+static bool find_names(void)
+{
+	char path[128];
+	struct dirent *de;
+	struct stat st;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d", pids[0]);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (nr_names < MAX_NAMES && (de = readdir(dir))) {
+		if (de->d_name[0] == '.' || strlen(de->d_name) >= sizeof(names[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/%.60s", pids[0], de->d_name);
+		if (!lstat(path, &st))
+			strcpy(names[nr_names++], de->d_name);
+	}
+	closedir(dir);
+	return nr_names > 0;
+}
+
+static void rel_of(char *rel, size_t size, long c)
+{
+	snprintf(rel, size, "top/c%ld", c);
+}
+
+static void quiet(void)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ms_drop(2);
+	ms_rcu();
+}
+
+/* more than a few of those that were made are still there */
+static bool left(long base, const char *after)
+{
+	long n = ms_dentry_unused() - base;
+
+	if (n <= made / 50 + 200)
+		return false;
+	ksft_print_msg("%ld of %ld dentries are left after %s\n", n, made, after);
+	return true;
+}
+
+static bool reclaim(const char *rel, const char *how)
+{
+	int ret = how ? cg_reclaim_by(rel, how) : cg_reclaim(rel);
+
+	if (ret)
+		ksft_print_msg("%s: %s\n", how ? how : "limit", strerror(errno));
+	ms_rcu();
+	return !ret;
+}
+
+/* each cgroup that is left by its own limit, then the orphans by their parent's */
+static bool by_limits(long base, long gone)
+{
+	char rel[64];
+	long c, n;
+
+	for (c = 0; c < nr_cgroups; c++) {
+		rel_of(rel, sizeof(rel), c);
+		if (c % gone && !reclaim(rel, NULL))
+			return false;
+	}
+	n = ms_dentry_unused() - base;
+	if (labs(n - made / gone) > made / 20 + 200) {
+		ksft_print_msg("%ld of %ld dentries are left to the parent, not %ld\n",
+			       n, made, made / gone);
+		return false;
+	}
+	reclaim("top", NULL);
+	return !left(base, "the parent's limit");
+}
+
+static bool by_parent(long base, long gone)
+{
+	(void)gone;
+	reclaim("top", NULL);
+	return !left(base, "the parent's limit");
+}
+
+static bool by_request(long base, long gone)
+{
+	(void)gone;
+	reclaim("top", "memory.reclaim");
+	return !left(base, "memory.reclaim");
+}
+
+static bool by_drop(long base, long gone)
+{
+	(void)gone;
+	quiet();
+	return !left(base, "drop_caches");
+}
+
+static bool by_drop_of_root(long base, long gone)
+{
+	long c;
+
+	for (c = 0; c < nr_cgroups; c++)
+		if (c % gone)
+			cg_removef("top/c%ld", c);
+	cg_remove("top");
+	return by_drop(base, gone);
+}
+
+static const struct route {
+	const char *name;
+	const char *needs;	/* a file of the cgroup */
+	bool hierarchy;
+	bool (*fn)(long base, long gone);
+} routes[] = {
+	{ "by each cgroup's limit, and their parent's for those that are gone",
+	  NULL, true, by_limits },
+	{ "by the limit of the parent", NULL, true, by_parent },
+	{ "by memory.reclaim of the parent", "memory.reclaim", true, by_request },
+	{ "by drop_caches", NULL, false, by_drop },
+	{ "by drop_caches, with all the cgroups gone", NULL, false, by_drop_of_root },
+};
+
+/* every gone'th cgroup is removed before it is reclaimed */
+static void by_route(const struct route *r, long gone)
+{
+	long base, n, c, total;
+	bool ok = true;
+	char rel[64];
+
+	if (r->hierarchy && ms_version == 1 && !cg_value("", "memory.use_hierarchy")) {
+		ksft_test_result_skip("%s: there is no hierarchy\n", r->name);
+		return;
+	}
+	if (cg_create("top") || (r->needs && !cg_has("top", r->needs))) {
+		ksft_test_result_skip("%s: not there\n", r->name);
+		cg_remove("top");
+		return;
+	}
+	total = cg_total();
+	for (c = 0; c < nr_cgroups; c++)
+		if (cg_createf("top/c%ld", c))
+			ok = false;
+	quiet();
+	base = ms_dentry_unused();
+	for (c = 0; ok && c < nr_cgroups; c++) {
+		rel_of(rel, sizeof(rel), c);
+		if (ms_run(rel, ms_node(c), fill, (void *)c)) {
+			ksft_print_msg("%s can't fill its cache\n", rel);
+			ok = false;
+		}
+	}
+	made = ms_dentry_unused() - base;
+	if (made < nr_cgroups * nr_mounts * nr_names * 9 / 10) {
+		ksft_print_msg("%ld dentries are cached, not %ld\n", made,
+			       nr_cgroups * nr_mounts * nr_names);
+		ok = false;
+	}
+	for (c = 0; c < nr_cgroups; c += gone)
+		if (cg_removef("top/c%ld", c))
+			ok = false;
+	cg_wait_total(total + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
+	n = ms_dentry_unused() - base;
+	if (labs(n - made) > made / 50 + 200) {
+		ksft_print_msg("%ld of %ld dentries are there after cgroups have gone\n",
+			       n, made);
+		ok = false;
+	}
+	ok = ok && r->fn(base, gone);
+	ksft_test_result(ok, "everything is reclaimed %s\n", r->name);
+	cg_remove_tree("");
+	quiet();
+}
+
+#define NR_RECLAIMERS	2
+#define NR_ROUNDS	5
+#define MOUNTS_AT_ONCE	6
+
+static struct shared {
+	volatile bool stop;
+	volatile long reclaims;
+	volatile long first;
+} *shared;
+
+/*
+ * One task asks for memory of each cgroup there is, the other for that of all,
+ * again and again. (A limit would make the tasks in the cgroup sleep.)
+ */
+static int reclaimer(void *arg)
+{
+	bool all = arg || !cg_has("top", "memory.reclaim");
+	char rel[64];
+	long c;
+
+	while (!shared->stop) {
+		if (all) {
+			ms_drop(2 | 4);		/* 4: do not log it */
+			shared->reclaims++;
+			continue;
+		}
+		for (c = 0; c < nr_cgroups && !shared->stop; c++) {
+			rel_of(rel, sizeof(rel), c);
+			/* it may have gone */
+			cg_write(rel, "memory.reclaim", "1M");
+			shared->reclaims++;
+		}
+	}
+	return 0;
+}
+
+static int fill_a_few(void *arg)
+{
+	return fill_some((long)arg, shared->first, MOUNTS_AT_ONCE);
+}
+
+static bool race(double seconds, long *gone)
+{
+	double end = ms_now() + seconds;
+	pid_t pid[NR_RECLAIMERS];
+	long base, c, i, n;
+	char rel[64];
+	bool ok = true;
+
+	quiet();
+	base = ms_dentry_unused();
+	made = 0;
+	shared->stop = false;
+	for (i = 0; i < NR_RECLAIMERS; i++)
+		pid[i] = ms_spawn(NULL, NODE_ANY, reclaimer, (void *)i);
+	for (n = 0; ok && ms_now() < end; n++) {
+		c = n % nr_cgroups;
+		rel_of(rel, sizeof(rel), c);
+		shared->first = n * MOUNTS_AT_ONCE;
+		if (cg_create(rel) || ms_run(rel, ms_node(n), fill_a_few, (void *)c) ||
+		    cg_remove(rel)) {
+			ksft_print_msg("cgroup %ld: %s\n", n, strerror(errno));
+			ok = false;
+		}
+	}
+	*gone += n;
+	shared->stop = true;
+	for (i = 0; i < NR_RECLAIMERS; i++)
+		if (ms_wait(pid[i]))
+			ok = false;
+	/* a few more, so that there is something to find */
+	for (c = 0; ok && c < nr_cgroups; c++) {
+		rel_of(rel, sizeof(rel), c);
+		shared->first = c * MOUNTS_AT_ONCE;
+		if (cg_create(rel) || ms_run(rel, ms_node(c), fill_a_few, (void *)c) ||
+		    cg_remove(rel))
+			ok = false;
+	}
+	made = ms_dentry_unused() - base;
+	ms_sleep(0.2);
+	reclaim("top", NULL);
+	return !left(base, "the parent's limit") && ok;
+}
+
+static void races(double seconds)
+{
+	const char *name = "everything is reclaimed when all has happened at once";
+	bool ok = true;
+	long gone = 0;
+	int i;
+
+	if (ms_version == 1) {
+		ksft_test_result_skip("%s: v1 reclaims only what has no tasks\n", name);
+		return;
+	}
+	if (cg_create("top"))
+		ksft_exit_fail_msg("mkdir: %s\n", strerror(errno));
+	shared->reclaims = 0;
+	for (i = 0; ok && i < NR_ROUNDS; i++)
+		ok = race(seconds / NR_ROUNDS, &gone);
+	ms_metric("reclaim.races.cgroups", gone, "cgroups");
+	ms_metric("reclaim.races.reclaims", shared->reclaims, "reclaims");
+	ksft_test_result(ok, "%s\n", name);
+	cg_remove_tree("");
+	quiet();
+}
+
+static void run(int argc, char **argv)
+{
+	struct slab_cache before, after;
+	long i, seconds;
+	double end;
+
+	nr_cgroups = ms_arg(argc, argv, 1, NULL, 12);
+	nr_mounts = ms_arg(argc, argv, 2, NULL, 140);
+	seconds = ms_arg(argc, argv, 3, "MEMCG_SLAB_RACES", 10);
+	if (nr_cgroups > MAX_CGROUPS)
+		ksft_exit_fail_msg("at most %d cgroups\n", MAX_CGROUPS);
+	if (access("/proc/sys/vm/drop_caches", W_OK) || ms_dentry_unused() < 0)
+		ksft_exit_skip("no /proc/sys/vm/drop_caches or dentry-state\n");
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	before = slab_cache("list_lru_memcg");
+	for (i = 0; i < nr_mounts; i++) {
+		if (ms_mkdirf("%s/m%ld", ms_dir, i) || ms_mountf("proc", "%s/m%ld", ms_dir, i))
+			ksft_exit_skip("mount of proc: %s\n", strerror(errno));
+	}
+	for (i = 0; i < nr_cgroups; i++) {
+		pids[i] = ms_spawn(NULL, NODE_ANY, sleeper, NULL);
+		if (pids[i] < 0)
+			ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+	}
+	if (!find_names())
+		ksft_exit_fail_msg("no names in /proc/%d\n", pids[0]);
+	ksft_set_plan(ARRAY_LEN(routes) + 2);
+	ksft_print_msg("%ld cgroups, %ld mounts, %ld names, %d nodes\n", nr_cgroups,
+		       nr_mounts, nr_names, ms_nodes());
+	for (i = 0; i < (long)ARRAY_LEN(routes); i++)
+		by_route(&routes[i], 2);
+	races(seconds);
+
+	for (i = 0; i < nr_cgroups; i++) {
+		kill(pids[i], SIGKILL);
+		ms_wait(pids[i]);
+	}
+	for (i = 0; i < nr_mounts; i++)
+		ms_umountf("%s/m%ld", ms_dir, i);
+	quiet();
+	if (before.found) {
+		/* kfree_rcu() takes its time */
+		end = ms_now() + 30;
+		do {
+			ms_sleep(0.2);
+			ms_rcu();
+			ms_shrink();
+			after = slab_cache("list_lru_memcg");
+		} while (after.active > before.active + 32 && ms_now() < end);
+		ksft_print_msg("%lu lists before, %lu after\n", before.active, after.active);
+		ksft_test_result(after.active <= before.active + 32,
+				 "the lists go with the mounts\n");
+	} else {
+		ksft_test_result_skip("no cache list_lru_memcg to count\n");
+	}
+	ksft_exit(!ksft_get_fail_cnt());
+}
+
+int main(int argc, char **argv)
+{
+	return ms_main(argc, argv, MS_CGROUP | MS_KMEM, run);
+}
