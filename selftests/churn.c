@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,10 +169,7 @@ static void run(int argc, char **argv)
 	nr = per_node * ms_nodes();
 	if (nr > MAX_TASKS)
 		nr = MAX_TASKS;
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	shared = ms_shared(sizeof(*shared));
 	for (i = 0; i < NR_SHARED; i++)
 		if (ms_mkdirf("%s/all%ld", ms_dir, i) ||
 		    ms_mountf(i ? "tmpfs" : "ramfs", "%s/all%ld", ms_dir, i))

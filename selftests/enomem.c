@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -316,10 +315,7 @@ static void run(int argc, char **argv)
 	unsigned int i;
 
 	nr_passes = ms_arg(argc, argv, 1, NULL, 20);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	shared = ms_shared(sizeof(*shared));
 	if (!nth_open())
 		ksft_exit_skip("no fail-nth: CONFIG_FAULT_INJECTION\n");
 	if (!failslab())

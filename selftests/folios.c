@@ -57,7 +57,7 @@ static bool wait_for(volatile int *what, int value)
 	double end = ms_now() + 60;
 
 	while (*what < value) {
-		if (*what < 0 || ms_now() > end)
+		if (ms_now() > end)
 			return false;
 		ms_sleep(0.01);
 	}
@@ -139,12 +139,6 @@ static int swapped(void *arg)
 	return ok ? 0 : 6;
 }
 
-static bool reclaim(const char *rel)
-{
-	return !cg_reclaim_by(rel, cg_has(rel, "memory.reclaim") ? "memory.reclaim" :
-								   "memory.high");
-}
-
 /* a task in top/c that has its pages */
 static bool start(ms_child fn, pid_t *pid)
 {
@@ -195,7 +189,7 @@ static void thp(bool gone)
 	bool ok = false, skip = false;
 	pid_t pid;
 
-	if (access(THP_ENABLED, W_OK) || ms_write(THP_ENABLED, "madvise")) {
+	if (ms_set(THP_ENABLED, "madvise")) {
 		ksft_test_result_skip("%s: no transparent huge pages\n", name);
 		return;
 	}
@@ -216,7 +210,7 @@ static void thp(bool gone)
 	if (gone && !leave())
 		goto end;
 	split = vmstat("thp_split_page");
-	reclaim(gone ? "top" : "top/c");
+	cg_request(gone ? "top" : "top/c");
 	split = vmstat("thp_split_page") - split;
 	ksft_print_msg("%ld of %ld huge pages are split\n", split, deferred);
 	ok = split >= deferred * 3 / 4;
@@ -276,10 +270,10 @@ static void zswap(bool gone, const char *why)
 	}
 	if (!start(swapped, &pid))
 		goto end;
-	ms_write(ZSWAP "shrinker_enabled", "N");
+	ms_set(ZSWAP "shrinker_enabled", "N");
 	out = vmstat("zswpout");
 	for (i = 0; i < 3; i++)
-		reclaim("top/c");
+		cg_request("top/c");
 	out = vmstat("zswpout") - out;
 	if (out < NR_SWAPPED / 2) {
 		ksft_print_msg("%ld pages went to zswap, not %d\n", out, NR_SWAPPED);
@@ -287,12 +281,12 @@ static void zswap(bool gone, const char *why)
 	}
 	if (gone && !leave())
 		goto end;
-	ms_write(ZSWAP "shrinker_enabled", "Y");
+	ms_set(ZSWAP "shrinker_enabled", "Y");
 	back = vmstat("zswpwb");
 	/* zswap gives up for the time when it meets a page that is in use again */
 	end = ms_now() + 30;
 	while (vmstat("zswpwb") - back < out / 2 && ms_now() < end)
-		reclaim(gone ? "top" : "top/c");
+		cg_request(gone ? "top" : "top/c");
 	back = vmstat("zswpwb") - back;
 	ksft_print_msg("%ld of %ld pages are written back\n", back, out);
 	ok = back >= out / 4;
@@ -303,7 +297,7 @@ end:
 static void run(int argc, char **argv)
 {
 	const char *why = NULL;
-	char file[400] = "", enabled[64] = "";
+	char file[400] = "";
 	long total;
 
 	(void)argc;
@@ -311,11 +305,10 @@ static void run(int argc, char **argv)
 	if (ms_version != 2)
 		ksft_exit_skip("pages stay with a cgroup whose task has moved on v2 only\n");
 	page = sysconf(_SC_PAGESIZE);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = ms_shared(sizeof(*shared));
 	mem = mmap(NULL, (NR_HUGE + 1) * HUGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || mem == MAP_FAILED)
+	if (mem == MAP_FAILED)
 		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
 	mem = (char *)(((unsigned long)mem + HUGE - 1) & ~(HUGE - 1));
 	ksft_set_plan(5);
@@ -324,7 +317,7 @@ static void run(int argc, char **argv)
 	thp(false);
 	thp(true);
 
-	if (ms_read(ZSWAP "enabled", enabled, sizeof(enabled)) <= 0)
+	if (access(ZSWAP "enabled", W_OK))
 		why = "no zswap";
 	else if (vmstat("zswpwb") < 0)
 		why = "zswap does not count what it writes back";
@@ -332,12 +325,11 @@ static void run(int argc, char **argv)
 		why = "zswap has no shrinker";
 	else
 		why = swap_on(file, sizeof(file));
-	if (!why && ms_write(ZSWAP "enabled", "Y"))
+	if (!why && ms_set(ZSWAP "enabled", "Y"))
 		why = "zswap can't be enabled";
 	zswap(false, why);
 	zswap(true, why);
 	if (file[0]) {
-		ms_write(ZSWAP "enabled", enabled[0] == 'Y' ? "Y" : "N");
 		swapoff(file);
 		unlink(file);
 		ms_umountf("%s/swap", ms_dir);

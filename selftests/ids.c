@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,10 +147,7 @@ static void run(int argc, char **argv)
 	int ret;
 
 	most = ms_arg(argc, argv, 1, "MEMCG_SLAB_IDS", 400);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	shared = ms_shared(sizeof(*shared));
 	for (i = 0; i < NR_OLD; i++)
 		if (ms_mkdirf("%s/old%ld", ms_dir, i) ||
 		    ms_mountf(i ? "tmpfs" : "ramfs", "%s/old%ld", ms_dir, i))

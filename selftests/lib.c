@@ -120,11 +120,17 @@ static struct saved {
 
 int ms_set(const char *path, const char *val)
 {
-	char old[64];
+	char old[64], *p;
 	int i;
 
 	if (ms_read(path, old, sizeof(old)) <= 0)
 		return -1;
+	/* one of several: "always [madvise] never" */
+	p = strchr(old, '[');
+	if (p && strchr(p, ']')) {
+		*strchr(p, ']') = '\0';
+		memmove(old, p + 1, strlen(p));
+	}
 	for (i = 0; saved && i < MAX_SAVED; i++) {
 		if (!strcmp(saved[i].path, path))
 			break;
@@ -135,6 +141,16 @@ int ms_set(const char *path, const char *val)
 		break;
 	}
 	return ms_write(path, val);
+}
+
+/* zeroed memory that a test shares with its tasks */
+void *ms_shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	return p;
 }
 
 /* messages that a test provokes, for who watches the console */
@@ -456,7 +472,6 @@ long cg_total(void)
 	return num;
 }
 
-/* wait until no more than that many are left, dying ones counted */
 /*
  * A task that is gone can have left a page in the batch that a CPU collects
  * before it puts them on the LRU lists (15 pages on 5.10), and the page holds
@@ -484,6 +499,7 @@ static void drain_batches(void)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+/* wait until no more than that many are left, dying ones counted */
 bool cg_wait_total(long total, double timeout)
 {
 	double now = ms_now(), end = now + timeout, drain = now + 0.5;
@@ -540,6 +556,12 @@ int cg_reclaim_by(const char *rel, const char *how)
 int cg_reclaim(const char *rel)
 {
 	return cg_reclaim_by(rel, ms_version == 1 ? "memory.force_empty" : "memory.high");
+}
+
+int cg_request(const char *rel)
+{
+	return cg_reclaim_by(rel, cg_has(rel, "memory.reclaim") ? "memory.reclaim" :
+								   "memory.high");
 }
 
 /* processes */

@@ -36,6 +36,7 @@ extern char ms_dir[];		/* the program's own directory, a tmpfs */
 ssize_t ms_read(const char *path, char *buf, size_t size);
 int ms_write(const char *path, const char *val);
 int ms_set(const char *path, const char *val);	/* clean-up puts it back */
+void *ms_shared(size_t size);		/* zeroed; ends the test if there is none */
 void ms_sleep(double s);
 double ms_now(void);		/* seconds, CLOCK_MONOTONIC */
 uint64_t ms_now_ns(void);
@@ -64,6 +65,7 @@ long cg_total(void);			/* cgroups alive or dying, -1: unknown */
 bool cg_wait_total(long total, double timeout);
 int cg_reclaim(const char *rel);	/* by its own limit, which is put back */
 int cg_reclaim_by(const char *rel, const char *how);
+int cg_request(const char *rel);		/* memory.reclaim, memory.high if there is none */
 
 /* processes; fn runs in a child that is in the cgroup, its value is the exit */
 #define NODE_ANY	(-1)

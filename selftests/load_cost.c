@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -172,7 +171,7 @@ static void measure_reclaim(void)
 	struct ms_cache cache;
 	double insn, sum = 0;
 	char rel[64];
-	long before;
+	long left;
 	uint64_t t;
 	int i;
 
@@ -187,22 +186,21 @@ static void measure_reclaim(void)
 		ms_drop(2);
 		ms_rcu();
 		ms_shrink();
-		before = ms_dentry_unused();
+		left = -ms_dentry_unused();
 		if (ms_run(rel, NODE_ANY, fill, &cache))
 			ksft_exit_fail_msg("the cache can't be filled\n");
 		ms_rcu();
 		t = ms_now_ns();
-		cg_reclaim_by(rel, cg_has(rel, "memory.reclaim") ? "memory.reclaim" :
-							       "memory.high");
+		cg_request(rel);
 		insn = (double)(ms_now_ns() - t) / NR_DENTRIES;
-		before = ms_dentry_unused() - before;
+		left += ms_dentry_unused();
 		cg_remove(rel);
-		if (before >= NR_DENTRIES) {
+		if (left >= NR_DENTRIES) {
 			ksft_print_msg("dentries are not charged here: no memcg_reclaim\n");
 			break;
 		}
-		if (before > NR_DENTRIES / 100)
-			ksft_exit_fail_msg("%ld dentries are left\n", before);
+		if (left > NR_DENTRIES / 100)
+			ksft_exit_fail_msg("%ld dentries are left\n", left);
 		sum += insn;
 	}
 	if (i == NR_RECLAIMS)
@@ -219,9 +217,7 @@ static void run(int argc, char **argv)
 	nr_rounds = ms_arg(argc, argv, 2, NULL, 3);
 	nr_crowd = ms_arg(argc, argv, 3, NULL, 10000);
 	ksft_set_plan(1);
-	res = mmap(NULL, sizeof(*res), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (res == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	res = ms_shared(sizeof(*res));
 	snprintf(dir, sizeof(dir), "%.400s/m", ms_dir);
 	if (ms_mkdirf("%s", dir) || ms_mount("tmpfs", dir) || cg_create("c"))
 		ksft_exit_fail_msg("set-up: %s\n", strerror(errno));

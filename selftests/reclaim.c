@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -360,10 +359,7 @@ static void run(int argc, char **argv)
 		ksft_exit_fail_msg("at most %d cgroups\n", MAX_CGROUPS);
 	if (access("/proc/sys/vm/drop_caches", W_OK) || ms_dentry_unused() < 0)
 		ksft_exit_skip("no /proc/sys/vm/drop_caches or dentry-state\n");
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	shared = ms_shared(sizeof(*shared));
 	before = slab_cache("list_lru_memcg");
 	for (i = 0; i < nr_mounts; i++) {
 		if (ms_mkdirf("%s/m%ld", ms_dir, i) || ms_mountf("proc", "%s/m%ld", ms_dir, i))
