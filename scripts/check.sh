@@ -15,8 +15,7 @@ bases=$*
 # STEPS=full. Bases: "all" or some. What must happen: "pass", or
 # "fail REGEX": it must fail, and for the reason that matches REGEX; these show
 # that a red test is red. $run, $tests: see below. With SLAB, what is freed stays
-# in arrays of each CPU for a while, and with KASAN in quarantine, so tests that
-# count to the page are left out;
+# in arrays of each CPU for a while, so tests that count to the page are left out;
 # alias is left out with lockdep: what 5.10 itself does with a cache in sysfs
 # under slab_mutex is reported when a cache is destroyed after a write to "shrink".
 steps() {
@@ -40,9 +39,15 @@ nodes-8		| always | all | pass | $patched -n 8 -- $tests footprint isolation
 memless		| always | all | pass | $patched -n memless -- $tests footprint isolation
 offline-node	| always | all | pass | $patched -n offline-node -- $tests footprint isolation
 lockdep		| always | all | pass | $patched -f lockdep -- $tests footprint isolation reparent reclaim folios ids churn enomem
-kasan		| full | all | pass | $patched -f kasan -m 512 -t 1800 -- $tests isolation reparent reclaim folios ids churn enomem
+kasan		| full | all | pass | $patched -f kasan -m 512 -t 1800 -- $tests footprint isolation reparent reclaim folios ids churn enomem
 fault		| full | all | pass | $patched -f fault -- $tests
-merge		| always | 5.10 | pass | $patched -f merge -- $tests alias
+merge		| always | 5.10 | pass | $patched -f merge -- $tests alias destroy
+destroy		| always | 7.3 | pass | $patched -a slab_merge -- $tests alias destroy
+destroy-unpatched | always | 7.3 | fail not ok | $vanilla -a slab_merge -- $tests destroy
+destroy-lockdep	| always | 7.3 | pass | $patched -f lockdep -a slab_merge -- $tests destroy
+destroy-kasan	| full | 7.3 | pass | $patched -f kasan -m 512 -a slab_merge -- $tests destroy
+destroy-kcsan	| full | 7.3 | pass | $patched -f kcsan -m 512 -a slab_merge -- $tests destroy
+destroy-tiny	| full | 7.3 | pass | $patched -f tiny -a slab_merge -- $tests destroy
 slab		| full | 5.10 | pass | $patched -f slab -- $tests isolation reparent
 nonuma		| full | all | pass | $patched -f nonuma -n 1 -- $tests
 nokmem		| full | 5.10 | pass | $patched -f nokmem -- $tests

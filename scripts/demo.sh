@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh [BASE]: the before/after table and picture of a base (default 5.10).
-# Builds the base and the patched kernel, runs load_report, load_pods and
-# load_cost on both, and on the base with cgroup.memory=nokmem (the floor), one
-# after the other on the same 4-node guest.
+# Builds the base and the patched kernel, runs load_report, load_pods, load_cost
+# and load_destroy on both, and on the base with cgroup.memory=nokmem (the
+# floor), one after the other on the same 4-node guest.
 #
 #	SCALE=full|1/2|1/4|1/16|small	default: the largest that the host's
 #					free memory takes
@@ -79,6 +79,7 @@ report report $cgroups,$mounts $mb 1200
 pods pods $pods $mb 600
 manypods pods $many,3,5,manypods $mb 900
 cost cost 20000,3,$crowd $mb 900 -i
+destroy destroy 40 256 300 -a slab_merge
 END
 )
 

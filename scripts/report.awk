@@ -25,9 +25,11 @@ function commas(s,	tail) {
 	return s tail
 }
 
-# number V: three digits, or all that stand before the point
+# number V: three digits, or all that stand before the point; a count as it is
 function number(v,	a) {
 	a = v < 0 ? -v : v
+	if (a == int(a))
+		return (v < 0 ? "-" : "") commas(sprintf("%d", a))
 	return (v < 0 ? "-" : "") commas(sprintf(a >= 99.95 ? "%.0f" : a >= 9.995 ? "%.1f" : "%.2f", a))
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -168,6 +169,73 @@ void ms_expect_end(void)
 	ms_kmsg("lean-memcg: expect-end\n");
 	if (expecting)
 		*expecting = false;
+}
+
+bool ms_kernel_said(const char *text)
+{
+	static char log[1 << 20];
+	char *p, *from = log;
+	int len = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+
+	if (len < 0)
+		return false;
+	log[len] = '\0';
+	while ((p = strstr(from, "lean-memcg: expect-begin")))
+		from = p + strcspn(p, "\n");
+	return strstr(from, text);
+}
+
+static int open_module(const char *name)
+{
+	char path[PATH_MAX], self[PATH_MAX / 2];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int fd;
+
+	if (len < 0)
+		return -1;
+	self[len] = '\0';
+	*strrchr(self, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/%.64s.ko", self, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%s/%.64s/%.64s.ko", self, name, name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return fd;
+}
+
+int ms_insmod(const char *name, const char *args)
+{
+	int fd = open_module(name), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, args, 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int ms_rmmod(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+void ms_modparam(const char *name, const char *param, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", name, param);
+	buf[0] = '\0';
+	ms_read(path, buf, size);
+	if (buf[0] && buf[strlen(buf) - 1] == '\n')
+		buf[strlen(buf) - 1] = '\0';
+}
+
+bool ms_nomodules(int err)
+{
+	return err == -ENOENT || err == -ENOEXEC || err == -EPERM ||
+	       err == -ENOSYS || err == -EKEYREJECTED || err == -EOPNOTSUPP;
 }
 
 static void put_back(void)

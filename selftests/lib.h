@@ -45,6 +45,18 @@ void ms_metric(const char *name, double val, const char *unit);
 void ms_kmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ms_expect(const char *regex);	/* kernel messages that are provoked */
 void ms_expect_end(void);
+/* what the kernel says of a cache that is destroyed with an object in it */
+#define MS_LEFTOVER	"[Ss]lab cache still has objects|Objects remaining|" \
+			"kmem_cache_destroy|mm/slab_common.c|mm/slub.c|" \
+			"INFO: (Slab|Object)|Slab 0x|Object 0x|Call Trace|" \
+			"Disabling lock debugging|Tainted|=====|-----"
+bool ms_kernel_said(const char *text);	/* since ms_expect() */
+/* NAME.ko, beside the program or in NAME/ there; 0 or -errno */
+int ms_insmod(const char *name, const char *args);
+int ms_rmmod(const char *name);
+/* a parameter of a loaded module, without the end of line; "" if there is none */
+void ms_modparam(const char *name, const char *param, char *buf, size_t size);
+bool ms_nomodules(int err);		/* ms_insmod(): this kernel can't load it */
 
 /* cgroups; rel is a path below the program's own cgroup, "" is that one */
 const char *cg_path(const char *rel, const char *file);
