@@ -25,16 +25,16 @@ function commas(s,	tail) {
 	return s tail
 }
 
-# number V: three digits, or all that stand before the point; a count as it is
-function number(v,	a) {
+# number V COUNT: three digits, or all that stand before the point
+function number(v, count,	a) {
+	if (count)
+		return commas(sprintf("%d", v))
 	a = v < 0 ? -v : v
-	if (a == int(a))
-		return (v < 0 ? "-" : "") commas(sprintf("%d", a))
 	return (v < 0 ? "-" : "") commas(sprintf(a >= 99.95 ? "%.0f" : a >= 9.995 ? "%.1f" : "%.2f", a))
 }
 
-function cell(col, name) {
-	return ((col, name) in value) ? number(value[col, name]) : "-"
+function cell(col, i) {
+	return ((col, name[i]) in value) ? number(value[col, name[i]], count[i]) : "-"
 }
 
 # must ROW: the limit in words
@@ -42,7 +42,7 @@ function must(i,	s) {
 	if (ref[i] == "-")
 		return ""
 	if (ref[i] == "one")
-		return "<= " number(factor[i] + offset[i])
+		return "<= " number(factor[i] + offset[i], count[i])
 	s = "<= " (factor[i] == 1 ? ref[i] : factor[i] " x " ref[i])
 	if (offset[i] != 0)
 		s = s " + " offset[i]
@@ -79,6 +79,7 @@ col == "" && !/^#/ && NF >= 6 {
 	text = ""
 	for (k = 6; k <= NF; k++)
 		text = text $k " "
+	count[rows] = $5 == "calls"
 	label[rows] = text ($5 == "-" ? "" : "(" $5 ")")
 	next
 }
@@ -99,8 +100,8 @@ END {
 		v = verdict(i)
 		if (v == "MISSED" || v == "NO DATA")
 			status = 1
-		row(label[i], cell("base", name[i]), cell("patched", name[i]),
-		    cell("floor", name[i]), must(i), v)
+		row(label[i], cell("base", i), cell("patched", i),
+		    cell("floor", i), must(i), v)
 	}
 	for (i = 1; i <= n; i++) {
 		line = format == "md" ? "|" : ""

@@ -151,7 +151,7 @@ static void test_race(long seconds)
 		sscanf(made, "%ld", &n);
 	ms_metric("destroy.race", (double)n, "caches");
 	ksft_test_result(!err && n > 10 && bad && bad[0] == '0',
-			 "caches made and destroyed on all CPUs, some of which go, are nobody else's %s\n",
+			 "caches made on all CPUs, some of which go, are nobody else's %s\n",
 			 err ? strerror(-err) : "");
 }
 
@@ -171,9 +171,9 @@ static void test_wrong(void)
 			 "a cache that still has an object is reported, and not shared %s\n",
 			 err ? strerror(-err) : "");
 	if (!err && !line_of("twice"))
-		ksft_test_result_skip("a cache that is twice in a set is reported: there are no sets\n");
+		ksft_test_result_skip("a cache twice in a set is reported: there are no sets\n");
 	else
-		ksft_test_result(!err && twice, "a cache that is twice in a set is reported\n");
+		ksft_test_result(!err && twice, "a cache twice in a set is reported\n");
 }
 
 static void run(int argc, char **argv)
