@@ -35,6 +35,7 @@
 #define NR_SIX		6
 #define NR_OBJECTS	64
 #define REPEAT		8
+#define MAX_RACES	2000		/* sysfs keeps a link for each */
 
 static char *mode = "";
 module_param(mode, charp, 0444);
@@ -338,10 +339,13 @@ static int racer(void *data)
 	unsigned long id = (unsigned long)data;
 	unsigned long end = jiffies + seconds * HZ;
 	struct kmem_cache *s;
-	char what[16];
+	char what[32];
+	int n;
 
-	snprintf(what, sizeof(what), "race%lu", id);
-	while (time_before(jiffies, end) && !atomic_long_read(&bad)) {
+	for (n = 0; n < MAX_RACES && time_before(jiffies, end) &&
+		    !atomic_long_read(&bad); n++) {
+		/* A shared cache keeps its first name, so that can't be used again. */
+		snprintf(what, sizeof(what), "race%lu.%d", id, n);
 		s = create(what, SIZE(9), 0);
 		if (!s)
 			break;
