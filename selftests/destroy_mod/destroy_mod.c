@@ -342,8 +342,9 @@ static int racer(void *data)
 	char what[32];
 	int n;
 
-	for (n = 0; n < MAX_RACES && time_before(jiffies, end) &&
-		    !atomic_long_read(&bad); n++) {
+	for (n = 0; n < MAX_RACES && !atomic_long_read(&bad); n++) {
+		if (time_after(jiffies, end))
+			break;
 		/* A shared cache keeps its first name, so that can't be used again. */
 		snprintf(what, sizeof(what), "race%lu.%d", id, n);
 		s = create(what, SIZE(9), 0);
