@@ -44,7 +44,7 @@ static void run(int argc, char **argv)
 		int most;
 		long us;
 
-		if (sscanf(line, "%31s %d %*d %ld", name, &most, &us) != 3)
+		if (sscanf(line, "%31s %d %ld", name, &most, &us) != 3)
 			continue;
 		snprintf(metric, sizeof(metric), "destroy.%s.barriers", name);
 		ms_metric(metric, most, "calls");
