@@ -27,7 +27,7 @@ help:
 #: lean-memcg: per-cgroup kernel metadata that costs what is used.
 #:
 #:   make demo          before/after table and picture of a base, from nothing
-#:   make check         all tests of all bases, or of BASE; STEPS='name...' runs
+#:   make check         all tests of all bases, or of BASE='B...'; STEPS='name...' runs
 #:                      some, STEPS=full more, STEPS=list lists them
 #:   make boot          a shell in a guest, with the tests in /selftests
 #:   make run CMD='..'  one command in a guest, with its exit status
@@ -48,6 +48,7 @@ help:
 #:   APPEND=            more for the kernel's command line
 #:   SCALE=             of the demo: full 1/2 1/4 1/16 small
 #:   KSRC=/path         your own kernel tree as the base; it is not changed
+#:   KSRC_3_15=/path    the same for one base alone; 3.15 and 3.19 need one
 #:   LEAN_CACHE=/path   the cache (~/.cache/lean-memcg)
 #:   JOBS=              compilers at once (all cores)
 
@@ -58,7 +59,7 @@ demo: deps
 	@scripts/demo.sh '$(BASE)'
 
 check: deps
-	@scripts/check.sh $(if $(filter file,$(origin BASE)),$(bases),'$(BASE)')
+	@scripts/check.sh $(if $(filter file,$(origin BASE)),$(bases),$(BASE))
 
 boot: deps
 	@scripts/run.sh $(guest) -m $(if $(filter file,$(origin MB)),$(BOOT_MB),'$(MB)') -s

@@ -81,6 +81,7 @@ build() {
 	need_mem 700
 	scratch_dir
 	src=$scratch/src
+	export CCACHE_BASEDIR="$scratch"	# 3.15 has absolute paths
 	quietly cp -al "$tree" "$src"
 	mkdir "$src/out" "$dst"
 	log=$dst/log
@@ -98,7 +99,7 @@ build() {
 		[ ! -f "$src/out/vmlinux.symvers" ] || cp "$src/out/vmlinux.symvers" "$src/out/Module.symvers"
 		(kmake modules_prepare) >>"$log" 2>&1 &&
 			(kmake M="$scratch/${m##*/}" KBUILD_MODPOST_WARN=1 modules) >>"$log" 2>&1 &&
-			mv "$scratch/${m##*/}"/*.ko "$dst" || failed
+			find "$scratch/${m##*/}" -name '*.ko' -exec mv -t "$dst" {} + || failed
 	done
 	mkdir -p "$dst/arch/x86/boot"
 	(cd "$src/out" && mv .config System.map vmlinux "$dst" &&

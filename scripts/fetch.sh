@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # fetch.sh: the vanilla source tree of a base: the newest that Debian has, or,
-# given KSRC=/path, a copy of the user's own tree.
+# given KSRC=/path or, for one base alone, KSRC_5_10=/path, a copy of the user's
+# own tree.
 # Usage: [KSRC=/path] scripts/fetch.sh BASE
 # Prints the path of the tree, which is in the cache; don't modify it.
 # PATH.version, beside it, says what it is: kernel version, where it came from.
@@ -13,12 +14,12 @@ make_cache
 # The user's own tree. A git work tree gives what git tracks and what is new
 # there, as it is now; any other tree is copied and swept of build products.
 fetch_ksrc() {
-	src=$(cd "$KSRC" 2>/dev/null && pwd -P) || die "KSRC=$KSRC is not a folder"
+	src=$(cd "$base_ksrc" 2>/dev/null && pwd -P) || die "KSRC=$base_ksrc is not a folder"
 	version=$(kernel_version "$src") && [ -f "$src/Kbuild" ] ||
-		die "KSRC=$KSRC is no kernel tree: it has no Makefile with VERSION and PATCHLEVEL, or no Kbuild"
+		die "KSRC=$base_ksrc is no kernel tree: it has no Makefile with VERSION and PATCHLEVEL, or no Kbuild"
 	case $version in
 	"$base_kernelorg" | "$base_kernelorg".*) ;;
-	*) die "KSRC=$KSRC is Linux $version, and the base is $base" ;;
+	*) die "KSRC=$base_ksrc is Linux $version, and the base is $base" ;;
 	esac
 	files=git
 	[ "$(git -c safe.directory="$src" -C "$src" rev-parse --show-toplevel 2>/dev/null)" = "$src" ] || files=all
@@ -111,8 +112,10 @@ unpack_debian() {
 }
 
 out= why=
-if [ -n "${KSRC:-}" ]; then
+if [ -n "$base_ksrc" ]; then
 	fetch_ksrc
+elif [ -z "$base_package" ]; then
+	die "Debian has no Linux $base: set KSRC_$(echo "$base" | tr . _)=/path to kernel.org's v$base_kernelorg"
 elif out=$(find "$cache/source/$base_package.newest" -mmin -60 -exec cat {} + 2>/dev/null) &&
      [ -n "$out" ] && [ -d "$out" ]; then
 	# apt was asked within the hour

@@ -8,7 +8,7 @@ set -eu
 . "$(dirname "$0")/series.sh"
 . "$(dirname "$0")/checks.sh"
 
-all="style unknown_base bad_ksrc ksrc_untouched bad_patch bad_names bad_env
+all="style unknown_base bad_ksrc ksrc_untouched base_own_tree bad_patch bad_names bad_env
      run_names series_clean series_broken checkpatch mbox mbox_selftests
      report verdict plot demo"
 for t; do
@@ -157,6 +157,31 @@ check_ksrc_untouched()
 	sum | cmp - "$work/before"
 }
 
+# bases that Debian does not have, and those that need help to build
+check_base_own_tree()
+{
+	rc=0
+	sed -i 's/^base_package=.*/base_package=/' "$lane/base.conf"
+	(unset KSRC; fails "set KSRC_0_1=/path" "$repo/scripts/fetch.sh" 0.1) || rc=1
+	(unset KSRC; STEPS="hygiene selftests v1" "$repo/scripts/check.sh" 0.1 2>/dev/null) >"$work/out" || :
+	grep -q "^0.1 hygiene: 3 passed, 0 failed, 8 skipped" "$work/out" || { cat "$work/out"; rc=1; }
+	own=$KSRC
+	(KSRC=$work/none KSRC_0_1=$own && export KSRC_0_1 && "$repo/scripts/fetch.sh" 0.1) >/dev/null 2>&1 ||
+		{ echo "KSRC_0_1 does not go before KSRC"; rc=1; }
+	restore
+
+	printf 'Why.\n\n--- a/mm/a.c\n+++ b/mm/a.c\n@@ -79,2 +79,2 @@\n line 79\n-line 80\n+line 80, today\n' >"$lane/toolchain.patch"
+	for k in vanilla upto:1 patched; do
+		t=$("$repo/scripts/tree.sh" 0.1 $k 2>/dev/null)
+		grep -qx 'line 80, today' "$t/mm/a.c" || { echo "no toolchain.patch in $k"; rc=1; }
+	done
+	hygiene agree >/dev/null || { echo "toolchain.patch is taken for one of the series"; rc=1; }
+	sed -i 's/line 79/line 78/' "$lane/toolchain.patch"
+	fails "toolchain.patch does not apply" "$repo/scripts/tree.sh" 0.1 vanilla || rc=1
+	restore
+	return $rc
+}
+
 check_bad_patch()
 {
 	restore
@@ -189,7 +214,7 @@ check_bad_env()
 	fails "not installed; apt-get install" sh -eu -c '. "$0"; need_cmd no-such-command' "$repo/scripts/lib.sh"
 }
 
-tree_checks="agree headers quilt git_am mbox_am b4 same"
+tree_checks="agree parse headers quilt git_am mbox_am b4 same"
 
 check_series_clean()
 {
@@ -202,6 +227,8 @@ breakages='rm 0001*                                              |agree
 cp 0001* 0003-more.patch                                         |agree
 cat series >>series2; cat series >>series2; mv series2 series    |agree
 : >series                                                        |agree
+sed -i "s/^@@ -57,/@@ -x,/" 0002*                               |parse
+sed -i "/^diff --git/,\$d" 0002*                                 |parse
 sed -i "/^Signed-off-by/d" 0002*                                 |headers
 sed -i "/^Signed-off-by/s/lean-memcg@/other@/" 0002*             |headers
 sed -i "/^Date:/d" 0001*                                         |headers
@@ -353,11 +380,15 @@ verdicts='|1..1/ok 1 a|off|
 usb: a WARNINGless line|1..1/ok 1 a|off|
 WARNING: CPU: 0 PID: 1 at mm/list_lru.c:1 f+0x1/0x2|1..1/ok 1 a|off|WARNING
 WARNING: possible circular locking dependency detected|1..1/ok 1 a|off|lockdep
+[ INFO: possible circular locking dependency detected ]|1..1/ok 1 a|off|lockdep
+[ INFO: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected ]|1..1/ok 1 a|off|lockdep
 BUG: KASAN: use-after-free in f+0x1/0x2|1..1/ok 1 a|off|KASAN
 BUG: KCSAN: data-race in f / g|1..1/ok 1 a|off|KCSAN
 kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)|1..1/ok 1 a|off|leak
 BUG: kernel NULL pointer dereference, address: 0|1..1/ok 1 a|off|BUG
 Oops: 0000 [#1] SMP|1..1/ok 1 a|off|oops
+ODEBUG: 0 of 0 active objects replaced|1..1/ok 1 a|off|
+ODEBUG: activate active (active state 1) object type: rcu_head|1..1/ok 1 a|off|debug-objects
 rcu: INFO: rcu_sched self-detected stall on CPU|1..1/ok 1 a|off|RCU stall
 INFO: task mount:12 blocked for more than 120 seconds.|1..1/ok 1 a|off|hung task
 Kernel panic - not syncing: x|1..1|off|panicked
@@ -395,6 +426,11 @@ check_verdict()
 		echo "console '$console', output '$output', ended $ended: status $st, '$got', and should say '$want'"
 		rc=1
 	done <"$work/verdicts"
+	# what a base always says
+	printf 'Linux version 0.1.7\n[ 0.1] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[ 0.1] Call Trace:\n' >"$work/con"
+	printf '1..1\nok 1 a\nlean-memcg: exit 0 N\n' >"$work/out"
+	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
+		-v noise='at a.c:[0-9]+ f' "$work/con" "$work/out" || { echo "noise is not tolerated"; rc=1; }
 	# the command's own status comes through
 	printf 'Linux version 0.1.7\n' >"$work/con"
 	echo "lean-memcg: exit 7 N" >"$work/out"

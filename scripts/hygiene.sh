@@ -4,6 +4,7 @@
 # stdout, status 1 if a check fails. Without CHECK all of these are run:
 #
 #   agree       series file and folder name the same patches
+#   parse       git can read each patch, and it changes something
 #   headers     each patch is a mail: From, Date, Subject, body, sign-off; new
 #               files have an SPDX line; the cover letter has subject and body
 #   quilt       quilt push -a: no fuzz, no offset
@@ -21,13 +22,14 @@
 #
 # The patches are applied to the files they touch alone, which takes seconds;
 # build and sparse use a copy of the tree made of hard links. Without a source
-# tree (no network, no KSRC) only agree and headers run, the others skip.
+# tree (no network, no KSRC) only agree, parse, headers and, with that of another
+# base (base_tools), checkpatch run; the others skip.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/series.sh"
 . "$(dirname "$0")/checks.sh"
 
-all="agree headers quilt git_am mbox_am b4 same checkpatch build sparse"
+all="agree parse headers quilt git_am mbox_am b4 same checkpatch build sparse"
 load_base "${1:-}"
 shift
 for c; do
@@ -45,13 +47,18 @@ patches=$(series_list "$dir")
 scratch_dir
 work=$scratch
 series_files "$dir" >"$work/files" 2>/dev/null
-if ! tree=$("$top/scripts/fetch.sh" "$base" 2>"$work/fetch"); then
+if ! tree=$("$top/scripts/tree.sh" "$base" vanilla 2>"$work/fetch"); then
 	# a wrong KSRC is a mistake; no network is a reason to skip
-	if [ -n "${KSRC:-}" ]; then
+	if [ -n "$base_ksrc" ]; then
 		cat "$work/fetch" >&2
 		exit 1
 	fi
 	tree=
+fi
+# Where checkpatch is from. An old one knows too little.
+tools=$tree
+if [ -n "$base_tools" ]; then
+	tools=$(KSRC= && "$top/scripts/fetch.sh" "$base_tools" 2>"$work/fetch.tools") || tools=
 fi
 # Files of the same kind of run, compared by "same"
 ways="quilt git_am mbox_am b4"
@@ -67,7 +74,7 @@ need_tree()
 all_files()
 {
 	cat "$work/files"
-	echo $selftest_dir/Makefile
+	[ -n "$base_tools" ] || echo $selftest_dir/Makefile
 }
 
 check_agree()
@@ -80,6 +87,7 @@ check_agree()
 	done
 	for p in "$dir"/*.patch; do
 		[ -e "$p" ] || continue
+		[ "${p##*/}" != toolchain.patch ] || continue	# of the base
 		echo "$patches" | grep -qxF "${p##*/}" && continue
 		echo "${p##*/} is not in patches/$base/series"
 		rc=1
@@ -92,6 +100,18 @@ check_agree()
 		echo "series names no patch"
 		rc=1
 	fi
+	return $rc
+}
+
+check_parse()
+{
+	rc=0
+	for p in $patches; do
+		[ -n "$(GIT_DIR=/none git apply --numstat "$dir/$p" 2>&1)" ] &&
+			GIT_DIR=/none git apply --numstat "$dir/$p" >"$work/parse" 2>&1 && continue
+		echo "$p: $(head -n 1 "$work/parse")"
+		rc=1
+	done
 	return $rc
 }
 
@@ -211,7 +231,8 @@ check_b4()
 		cat "$work/b4.log"
 		return 1
 	}
-	n=$(($(echo "$patches" | wc -l) + 1))
+	n=$(grep -c '^From [0-9a-f]* Mon Sep 17' "$work/mbox")
+	n=$((n - 1))	# the cover
 	if ! grep -q "^Total patches: $n\$" "$work/b4.log"; then
 		cat "$work/b4.log"
 		echo "b4 does not see the $n patches"
@@ -247,19 +268,24 @@ check_same()
 
 check_checkpatch()
 {
-	need_tree
+	if [ -z "$tools" ]; then
+		[ -z "$base_tools" ] || { echo "no checkpatch: $(tail -n 1 "$work/fetch.tools")"; return 4; }
+		need_tree
+	fi
 	ignore=$dir/checkpatch.ignore
 	[ -e "$ignore" ] || ignore=/dev/null
-	make_mbox || return 1
+	if [ -z "$base_tools" ]; then
+		make_mbox || return 1
+		# The last mail of the mbox:
+		awk -v last="$(grep -c '^From [0-9a-f]* Mon Sep 17' "$work/mbox")" '
+			/^From [0-9a-f]+ Mon Sep 17/ { n++ } n == last' "$work/mbox" >"$work/selftests"
+	fi
 	# GIT_DIR: in a git tree, checkpatch runs a script that needs more packages.
-	# The last mail of the mbox:
-	awk -v last="$(grep -c '^From [0-9a-f]* Mon Sep 17' "$work/mbox")" '
-		/^From [0-9a-f]+ Mon Sep 17/ { n++ } n == last' "$work/mbox" >"$work/selftests"
-	for p in $patches; do
-		echo "$dir/$p"
+	for p in $(echo "$patches" | sed "s|^|$dir/|") $(ls "$work/selftests" 2>/dev/null); do
+		echo "$p"
 	done | xargs sh -c 'tree=$0; for p; do GIT_DIR=/none perl "$tree/scripts/checkpatch.pl" --strict \
 		--show-types --terse --no-summary --root="$tree" "$p"; done; :' \
-		"$tree" "$work/selftests" >"$work/checkpatch" 2>&1
+		"$tools" >"$work/checkpatch" 2>&1
 	sed "s|^$dir/||; s|^$work/||" "$work/checkpatch" | awk -v ignore="$ignore" '
 	FILENAME == ignore {
 		if (/^#/ || !NF)
@@ -322,7 +348,7 @@ prepare()
 {
 	need_cmd ccache
 	src=$work/src
-	export CCACHE_DIR="$cache/ccache" CCACHE_NOHASHDIR=1
+	export CCACHE_DIR="$cache/ccache" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$work"
 	unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT
 	objects=$(sed -n 's/\.c$/.o/p' "$work/files" | grep -v "^mm/sl[ao]b\.o$")
 	[ ! -e "$work/prepared" ] || return 0

@@ -16,6 +16,7 @@ set -eu
 . "$(dirname "$0")/series.sh"
 
 load_base "${1:-}"
+[ -z "$base_tools" ] || die "Linux $base has no kselftest framework that these tests could use; run them with make run or make check"
 what=${2:-patched}
 tree=$("$top/scripts/tree.sh" "$base" "$what")
 need_cmd make gcc rsync

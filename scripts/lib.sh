@@ -143,8 +143,10 @@ load_base() {
 	[ -f "$top/patches/$1/base.conf" ] || die "no base '$1'; known: ${_known% }"
 	base=$1
 	# what most bases leave as it is
-	base_check_append= base_subject="PATCH $1"
+	base_check_append= base_subject="PATCH $1" base_machine= base_append= base_noise= base_tools=
 	. "$top/patches/$1/base.conf"
+	# the user's own tree: for this base alone (KSRC_5_10), or KSRC
+	eval "base_ksrc=\${KSRC_$(echo "$1" | tr . _):-\${KSRC:-}}"
 }
 
 # kernel_version TREE: prints for instance 5.10.262; fails if it is no kernel tree.

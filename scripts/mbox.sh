@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # mbox.sh BASE: the whole series as one mbox on stdout, for `git am FILE` and
 # `b4 am -m FILE`: cover letter with diffstat and base, the patches, and the
-# selftests as the last patch. The same input gives the same bytes.
+# selftests as the last patch, unless they can't be built in such an old tree
+# (base_tools). The same input gives the same bytes.
 #
 # The series must apply: each patch goes through git am on the files it touches.
 # base-commit: needs the id of a public commit; it comes from base_commit= in
@@ -31,13 +32,14 @@ for p in $(series_list "$dir"); do
 		die "$p does not apply to $version: $(head -n 1 "$work/am")"
 done
 
-# The last patch, dated like the one before it.
-GIT_AUTHOR_DATE=$(git -C "$repo" log -1 --format=%ad --date=raw)
-GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
-export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
-add_selftests "$repo"
-git -C "$repo" add -A
-git -C "$repo" commit -q -F - <<'EOM'
+selftests() {
+	# The last patch, dated like the one before it.
+	GIT_AUTHOR_DATE=$(git -C "$repo" log -1 --format=%ad --date=raw)
+	GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
+	export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
+	add_selftests "$repo"
+	git -C "$repo" add -A
+	git -C "$repo" commit -q -F - <<'EOM'
 selftests: add memcg_slab
 
 Test what per-cgroup metadata of slab caches and LRU lists costs, and that
@@ -52,6 +54,8 @@ runner does not start them.
 
 Signed-off-by: lean-memcg <lean-memcg@example.org>
 EOM
+}
+[ -n "$base_tools" ] || selftests
 
 tip=$(git -C "$repo" rev-parse HEAD)
 # patches that git am would have kept as they are must not be folded or renamed

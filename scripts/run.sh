@@ -162,11 +162,11 @@ else
 	serial="-serial file:$console -serial file:$scratch/output"
 fi
 # shellcheck disable=SC2086
-set -- qemu-system-x86_64 $machine $numa -nodefaults -display none \
+set -- qemu-system-x86_64 $machine $base_machine $numa -nodefaults -display none \
 	-no-reboot -kernel "$bzimage" -initrd "$scratch/initrd" $serial \
 	-drive "file=$scratch/ext4,format=raw,if=virtio,cache=unsafe" \
 	-drive "file=$scratch/xfs,format=raw,if=virtio,cache=unsafe" \
-	-append "console=ttyS0 ignore_loglevel panic=-1 oops=panic ${base_append:-} $append"
+	-append "console=ttyS0 ignore_loglevel panic=-1 oops=panic $base_append $append"
 
 if [ -n "$shell" ]; then
 	stage "booting; the shell's end (exit, or ctrl-a x) powers the guest off"
@@ -202,7 +202,7 @@ if [ -n "$output" ]; then
 fi
 rc=0
 awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce="$nonce" \
-	-v ended="$ended" -v limit="$limit" "$console" "$scratch/output" >"$scratch/why" || rc=$?
+	-v ended="$ended" -v limit="$limit" -v noise="$base_noise" "$console" "$scratch/output" >"$scratch/why" || rc=$?
 if [ "$rc" != 0 ]; then
 	echo "lean-memcg: guest: $(head -n 1 "$scratch/why")" >&2
 	sed 1d "$scratch/why" >&2

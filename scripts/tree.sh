@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # tree.sh: a source tree of a base: vanilla, with its series, or with the
-# first N patches of the series (to bisect).
+# first N patches of the series (to bisect). A base that today's compiler can't
+# build has a toolchain.patch, which each of these has.
 # Usage: [KSRC=/path] scripts/tree.sh BASE vanilla|patched|upto:N
 # Prints the path of the tree, which is in the cache; don't modify it.
 # A patch that doesn't apply without fuzz is an error that names it.
@@ -19,9 +20,10 @@ upto:*) n=${what#upto:} ;;
 esac
 
 patches=
+[ ! -f "$top/patches/$base/toolchain.patch" ] || patches=toolchain.patch
 if [ "$n" != 0 ]; then
 	[ -f "$series" ] || die "patches/$base/series is missing"
-	patches=$(awk -v n="$n" '!/^[ \t]*(#|$)/ && (n == "all" || ++i <= n) { print $1 }' "$series")
+	patches="$patches $(awk -v n="$n" '!/^[ \t]*(#|$)/ && (n == "all" || ++i <= n) { print $1 }' "$series")"
 	for p in $patches; do
 		[ -f "$top/patches/$base/$p" ] || die "patches/$base/series names $p, which isn't there"
 	done
@@ -32,7 +34,7 @@ fi
 # writable, so it would be an error, not a change.
 apply() {
 	need_disk "$cache" 500
-	stage "applying $(echo "$patches" | wc -l) patches to ${source##*/}"
+	stage "applying $(echo $patches | wc -w) patches to ${source##*/}"
 	quietly cp -al "$source" "$1"
 	for p in $patches; do
 		log=$(patch -d "$1" -p1 --fuzz=0 --forward --no-backup-if-mismatch \
@@ -47,7 +49,7 @@ apply() {
 }
 
 source=$("$top/scripts/fetch.sh" "$base")
-if [ -z "$patches" ]; then
+if [ -z "${patches# }" ]; then
 	echo "$source"
 	exit
 fi

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # verdict.awk: was the run of a guest clean?
 #
-# awk -f ktap.awk -f verdict.awk -v nonce=N -v ended=HOW [-v limit=S] CONSOLE OUTPUT
+# awk -f ktap.awk -f verdict.awk -v nonce=N -v ended=HOW [-v limit=S] [-v noise=REGEX]
+#	CONSOLE OUTPUT
 #
 # CONSOLE is what the kernel said, OUTPUT what the command said. HOW the
 # emulator ended: "off" (by itself), "timeout" or "error". Prints nothing if
@@ -13,7 +14,7 @@
 #	lean-memcg: expect-begin REGEX
 #	lean-memcg: expect-end
 # Between these a bad line that matches REGEX (an awk one) is tolerated, and
-# the rest of its report, up to 100 lines, with it.
+# the rest of its report, up to 100 lines, with it. So is one that matches noise.
 
 BEGIN {
 	# What is bad, and what to call it. A guest may run out of memory within a
@@ -24,7 +25,7 @@ BEGIN {
 	bad("unreferenced object 0x", "kmemleak found a leak")
 	bad("kmemleak: [0-9]+ new suspected", "kmemleak found a leak")
 	bad("UBSAN:", "a UBSAN report")
-	bad("WARNING: possible |WARNING: inconsistent |possible circular locking|possible recursive locking|inconsistent lock state|bad unlock balance|possible irq lock inversion|held lock freed|lock held when returning|INFO: trying to register non-static key|INFO: lockdep is turned off|[Ss]uspicious RCU usage|suspicious rcu_dereference", "a lockdep report")
+	bad("WARNING: possible |WARNING: inconsistent |possible circular locking|possible recursive locking|inconsistent lock state|bad unlock balance|possible irq lock inversion|-safe -> .*-unsafe lock order|held lock freed|lock held when returning|INFO: trying to register non-static key|INFO: lockdep is turned off|[Ss]uspicious RCU usage|suspicious rcu_dereference", "a lockdep report")
 	bad("BUG: sleeping function called|BUG: scheduling while atomic|BUG: Invalid wait context", "sleeping in atomic context")
 	bad("rcu: INFO: .*(stall|detected)|rcu_[a-z]+ (self-detected|detected) stall|rcu_.*kthread starved", "an RCU stall")
 	bad("blocked for more than [0-9]+ seconds", "a hung task")
@@ -35,7 +36,7 @@ BEGIN {
 	bad("general protection fault|Unable to handle kernel|unable to handle", "a kernel oops")
 	bad("WARNING: ", "a kernel WARNING")
 	bad("list_(add|del) corruption", "a corrupted list")
-	bad("ODEBUG: ", "a debug-objects report")
+	bad("ODEBUG: [^0-9]", "a debug-objects report")
 	bad("Out of memory|oom-kill:constraint=CONSTRAINT_(NONE|CPUSET|MEMORY_POLICY)", "the guest ran out of memory")
 	bad("refcount_t: ", "a refcount report")
 	bad("Call Trace:", "a kernel stack trace")
@@ -70,7 +71,8 @@ file == 1 {
 		next
 	}
 	# The trace of an OOM kill says nothing; whose it was comes below it.
-	if ((expect != "" && line ~ expect) || line ~ /invoked oom-killer/) {
+	if ((expect != "" && line ~ expect) || (noise != "" && line ~ noise) ||
+	    line ~ /invoked oom-killer/) {
 		tolerated = nr_con
 		next
 	}

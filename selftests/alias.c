@@ -25,10 +25,7 @@ static void run(int argc, char **argv)
 	ksft_set_plan(1);
 	snprintf(args, sizeof(args), "run=%u", (unsigned int)time(NULL) ^ getpid());
 	ms_expect(MS_LEFTOVER);
-	err = ms_insmod("alias_mod", args);
-	ms_modparam("alias_mod", "result", result, sizeof(result));
-	if (!err)
-		ms_rmmod("alias_mod");
+	err = ms_module_result("alias_mod", args, result, sizeof(result));
 	ms_expect_end();
 
 	if (ms_nomodules(err))

@@ -9,6 +9,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,16 +39,11 @@ static int run_mode(const char *mode, long seconds)
 {
 	static unsigned int run;
 	char args[96];
-	int err;
 
 	if (!run)
 		run = (unsigned int)time(NULL) ^ getpid();
 	snprintf(args, sizeof(args), "mode=%s seconds=%ld run=%u", mode, seconds, run++);
-	err = ms_insmod("destroy_mod", args);
-	ms_modparam("destroy_mod", "result", result, sizeof(result));
-	if (!err)
-		ms_rmmod("destroy_mod");
-	return err;
+	return ms_module_result("destroy_mod", args, result, sizeof(result));
 }
 
 static const struct {
@@ -75,9 +71,10 @@ static void test_count(void)
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
 		const char *line = line_of(kinds[i].name);
 		char metric[64];
-		int n;
 
-		if (line && sscanf(line, "%d", &n) == 1) {
+		if (line && *line >= '0' && *line <= '9') {
+			int n = atoi(line);
+
 			snprintf(metric, sizeof(metric), "destroy.%s", kinds[i].name);
 			ms_metric(metric, n, "barriers");
 			ksft_test_result(n <= kinds[i].most, "%s: %d\n", kinds[i].what, n);

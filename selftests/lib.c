@@ -232,6 +232,14 @@ void ms_modparam(const char *name, const char *param, char *buf, size_t size)
 		buf[strlen(buf) - 1] = '\0';
 }
 
+int ms_module_result(const char *name, const char *args, char *buf, size_t size)
+{
+	int err = ms_insmod(name, args);
+
+	ms_modparam(name, "result", buf, size);
+	return err ? err : ms_rmmod(name);
+}
+
 bool ms_nomodules(int err)
 {
 	return err == -ENOENT || err == -ENOEXEC || err == -EPERM ||
@@ -1379,6 +1387,21 @@ static bool mount_hierarchy(int version)
 	return false;
 }
 
+/* Before 4.5 a cgroup's kernel memory is accounted once a limit is set. */
+static int kmem_asked(void *unused)
+{
+	int i;
+
+	(void)unused;
+	/* what this task opens is, as soon as there is a cache for it */
+	for (i = 0; i < 50; i++) {
+		if (cg_value("", "memory.kmem.usage_in_bytes") > 0)
+			return 0;
+		ms_sleep(0.02);
+	}
+	return 1;
+}
+
 static bool kmem_off(void)
 {
 	char buf[4096];
@@ -1429,6 +1452,8 @@ static bool setup_cgroup(unsigned int need)
 			cg_write("", "memory.use_hierarchy", "1");
 		if ((need & MS_KMEM) && !cg_has("", "memory.kmem.usage_in_bytes"))
 			return skip_because("kernel memory is not accounted");
+		if ((need & MS_KMEM) && ms_run("", NODE_ANY, kmem_asked, NULL) == 1)
+			return skip_because("kernel memory is accounted only on request");
 	} else {
 		if (cg_enable(cg_base))
 			return skip_because("can't enable the memory controller: %s",

@@ -56,6 +56,8 @@ int ms_insmod(const char *name, const char *args);
 int ms_rmmod(const char *name);
 /* a parameter of a loaded module, without the end of line; "" if there is none */
 void ms_modparam(const char *name, const char *param, char *buf, size_t size);
+/* load it, take its parameter "result", unload it */
+int ms_module_result(const char *name, const char *args, char *buf, size_t size);
 bool ms_nomodules(int err);		/* ms_insmod(): this kernel can't load it */
 
 /* cgroups; rel is a path below the program's own cgroup, "" is that one */

@@ -14,20 +14,11 @@
 #include "../kselftest.h"
 #include "lib.h"
 
-static void load(const char *args)
+/* ends the program if that has failed */
+static void must(const char *what, int err)
 {
-	int err = ms_insmod("destroy_mod", args);
-
 	if (err)
-		ksft_exit_fail_msg("destroy_mod %s: %s\n", args, strerror(-err));
-}
-
-static void unload(void)
-{
-	int err = ms_rmmod("destroy_mod");
-
-	if (err)
-		ksft_exit_fail_msg("rmmod destroy_mod: %s\n", strerror(-err));
+		ksft_exit_fail_msg("destroy_mod: %s: %s\n", what, strerror(-err));
 }
 
 static void run(int argc, char **argv)
@@ -37,9 +28,7 @@ static void run(int argc, char **argv)
 	double start, in = 0, out = 0;
 
 	ksft_set_plan(1);
-	load("mode=count");
-	ms_modparam("destroy_mod", "result", result, sizeof(result));
-	unload();
+	must("count", ms_module_result("destroy_mod", "mode=count", result, sizeof(result)));
 	for (line = strtok_r(result, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		int most;
 		long us;
@@ -54,10 +43,10 @@ static void run(int argc, char **argv)
 
 	for (i = 0; i < loads; i++) {
 		start = ms_now();
-		load("mode=six");
+		must("load", ms_insmod("destroy_mod", "mode=six"));
 		in += ms_now() - start;
 		start = ms_now();
-		unload();
+		must("unload", ms_rmmod("destroy_mod"));
 		out += ms_now() - start;
 	}
 	ms_metric("destroy.load", in * 1000 / (double)loads, "ms");

@@ -34,6 +34,14 @@ static struct kmem_cache *create(const char *what, unsigned int size)
 	return kmem_cache_create(name, size, 0, 0, NULL);
 }
 
+/* Before 4.3 kmem_cache_destroy() could not take NULL. */
+static void destroy(struct kmem_cache *s)
+{
+	if (!s)
+		return;
+	kmem_cache_destroy(s);
+}
+
 static bool merging(void)
 {
 	struct kmem_cache *p, *q;
@@ -42,8 +50,8 @@ static bool merging(void)
 	p = create("p", PROBE_SIZE);
 	q = create("q", PROBE_SIZE);
 	same = p && p == q;
-	kmem_cache_destroy(q);
-	kmem_cache_destroy(p);
+	destroy(q);
+	destroy(p);
 	return same;
 }
 
@@ -62,11 +70,11 @@ static int __init alias_mod_init(void)
 		return 0;
 	object = kmem_cache_alloc(a, GFP_KERNEL);
 	if (!object) {
-		kmem_cache_destroy(a);
+		destroy(a);
 		return 0;
 	}
 	/* fails, which the kernel says at length */
-	kmem_cache_destroy(a);
+	destroy(a);
 
 	b = create("b", TEST_SIZE);
 	if (b)
@@ -76,7 +84,7 @@ static int __init alias_mod_init(void)
 	if (other)
 		kmem_cache_free(b, other);
 	kmem_cache_free(a, object);
-	kmem_cache_destroy(b);
+	destroy(b);
 	return 0;
 }
 
