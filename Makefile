@@ -33,6 +33,7 @@ help:
 #:   make run CMD='..'  one command in a guest, with its exit status
 #:   make build         a kernel; prints where it is
 #:   make kselftest     build and run the tests the in-tree way
+#:   make bisect-check  does the kernel of BASE boot and work after each patch
 #:   make mbox          the series as one mbox, for git am and b4
 #:   make deps          install the Debian packages that are missing
 #:   make clean         remove build/ of this checkout
@@ -74,6 +75,9 @@ build: deps
 kselftest: deps
 	@scripts/kselftest.sh '$(BASE)'
 
+bisect-check: deps
+	@scripts/bisect.sh '$(BASE)'
+
 mbox: deps
 	@scripts/mbox.sh '$(BASE)'
 
@@ -83,4 +87,4 @@ clean:
 distclean:
 	@scripts/clean.sh all
 
-.PHONY: help deps demo check boot run build kselftest mbox clean distclean
+.PHONY: help deps demo check boot run build kselftest bisect-check mbox clean distclean
