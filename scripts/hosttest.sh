@@ -8,7 +8,7 @@ set -eu
 . "$(dirname "$0")/series.sh"
 . "$(dirname "$0")/checks.sh"
 
-all="style unknown_base bad_ksrc ksrc_untouched base_own_tree bad_patch bad_names bad_env
+all="style unknown_base bad_ksrc ksrc_untouched base_own_tree out_of_time bad_patch bad_names bad_env
      run_names series_clean series_broken checkpatch mbox mbox_selftests
      report verdict plot demo"
 for t; do
@@ -180,6 +180,16 @@ check_base_own_tree()
 	fails "toolchain.patch does not apply" "$repo/scripts/tree.sh" 0.1 vanilla || rc=1
 	restore
 	return $rc
+}
+
+# what is not begun in time is said, unless it was asked for by name
+check_out_of_time()
+{
+	LEAN_T0=1 "$repo/scripts/check.sh" 0.1 >"$work/out" 2>/dev/null
+	grep -q "^0.1 hygiene: 0 passed, 0 failed, 1 skipped: out of time" "$work/out"
+	grep -q "^not run, .*0.1 hygiene" "$work/out"
+	LEAN_T0=1 STEPS=hygiene "$repo/scripts/check.sh" 0.1 >"$work/out" 2>/dev/null || :
+	! grep -q "out of time" "$work/out"
 }
 
 check_bad_patch()
