@@ -28,13 +28,13 @@ budget=$((48 * 60))
 steps() {
 	cat <<'END'
 host		| once | all | pass | scripts/hosttest.sh
-hang		| once | all | fail did not end within 8 seconds | $vanilla -t 8 -- sleep 1000
-warn		| once | all | fail a kernel WARNING | $vanilla -- sh -c 'echo "WARNING: made up" >/dev/kmsg'
-panic		| once | all | fail the kernel panicked | $vanilla -- sh -c 'echo c >/proc/sysrq-trigger'
-reboot		| once | all | fail the guest ended before | $vanilla -- sh -c 'echo b >/proc/sysrq-trigger'
-oom		| once | all | fail ran out of memory | $vanilla -m 64 -- sh -c 'head -c 1000000000 /dev/zero | tail'
-cut		| once | all | fail cut short | $vanilla -- printf 'KTAP version 1\n1..2\nok 1 one\n'
-status		| once | all | fail status 3 | $vanilla -- sh -c 'exit 3'
+hang		| once | 5.10 7.3 | fail did not end within 8 seconds | $vanilla -t 8 -- sleep 1000
+warn		| once | 5.10 7.3 | fail a kernel WARNING | $vanilla -- sh -c 'echo "WARNING: made up" >/dev/kmsg'
+panic		| once | 5.10 7.3 | fail the kernel panicked | $vanilla -- sh -c 'echo c >/proc/sysrq-trigger'
+reboot		| once | 5.10 7.3 | fail the guest ended before | $vanilla -- sh -c 'echo b >/proc/sysrq-trigger'
+oom		| once | 5.10 7.3 | fail ran out of memory | $vanilla -m 64 -- sh -c 'head -c 1000000000 /dev/zero | tail'
+cut		| once | 5.10 7.3 | fail cut short | $vanilla -- printf 'KTAP version 1\n1..2\nok 1 one\n'
+status		| once | 5.10 7.3 | fail status 3 | $vanilla -- sh -c 'exit 3'
 unpatched	| always | 5.10 7.3 | fail not ok | $vanilla -- $tests footprint
 selftests	| always | 5.10 7.3 | pass | $patched -- $tests
 hygiene		| always | all | pass | scripts/hygiene.sh $base
