@@ -107,8 +107,8 @@ check_parse()
 {
 	rc=0
 	for p in $patches; do
-		[ -n "$(GIT_DIR=/none git apply --numstat "$dir/$p" 2>&1)" ] &&
-			GIT_DIR=/none git apply --numstat "$dir/$p" >"$work/parse" 2>&1 && continue
+		GIT_DIR=/none git apply --numstat "$dir/$p" >"$work/parse" 2>&1 &&
+			[ -s "$work/parse" ] && continue
 		echo "$p: $(head -n 1 "$work/parse")"
 		rc=1
 	done
@@ -281,9 +281,10 @@ check_checkpatch()
 			/^From [0-9a-f]+ Mon Sep 17/ { n++ } n == last' "$work/mbox" >"$work/selftests"
 	fi
 	# GIT_DIR: in a git tree, checkpatch runs a script that needs more packages.
-	for p in $(echo "$patches" | sed "s|^|$dir/|") $(ls "$work/selftests" 2>/dev/null); do
-		echo "$p"
-	done | xargs sh -c 'tree=$0; for p; do GIT_DIR=/none perl "$tree/scripts/checkpatch.pl" --strict \
+	{
+		echo "$patches" | sed "s|^|$dir/|"
+		[ ! -e "$work/selftests" ] || echo "$work/selftests"
+	} | xargs sh -c 'tree=$0; for p; do GIT_DIR=/none perl "$tree/scripts/checkpatch.pl" --strict \
 		--show-types --terse --no-summary --root="$tree" "$p"; done; :' \
 		"$tools" >"$work/checkpatch" 2>&1
 	sed "s|^$dir/||; s|^$work/||" "$work/checkpatch" | awk -v ignore="$ignore" '
