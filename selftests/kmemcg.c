@@ -420,8 +420,8 @@ static void run(int argc, char **argv)
 	test_cgroup();
 	test_late();
 	/* what a kernel that fails may not survive */
-	test_blocked();
 	test_doomed();
+	test_blocked();
 	test_race(seconds);
 	ms_rmmod("kmemcg_mod");
 	ksft_exit(!ksft_get_fail_cnt());
