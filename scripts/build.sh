@@ -3,13 +3,16 @@
 # build.sh: build a kernel of a base in a flavour (a file of kconfig/).
 # Usage: [KSRC=/path] scripts/build.sh BASE vanilla|patched|upto:N FLAVOUR
 # Prints the path of a folder with .config, System.map, vmlinux, log,
-# arch/x86/boot/bzImage, and the modules of the selftests. JOBS=n: how many compilers at once.
+# arch/x86/boot/bzImage, the modules of the selftests and, as "functions", the names
+# of the functions in files that the series touches and in these modules. JOBS=n: how many compilers at once.
 #
 # The objects are made in a folder directly below a copy of the source tree, so
 # that the compiler sees only relative paths and ccache hits for every tree that
-# has the same file. A line "CONFIG_X=y # optional" of a fragment may fail.
+# has the same file. A line "CONFIG_X=y # optional" of a fragment may fail; a line
+# "# with NAME" stands for the fragment NAME, before this one.
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/series.sh"
 load_base "${1:-}"
 what=${2:-patched}
 flavour=${3:-plain}
@@ -19,6 +22,14 @@ case $flavour in
 guest | */*) fragment= ;;
 esac
 [ -f "$fragment" ] || die "no flavour '$flavour'; known: $(cd "$top/kconfig" && ls ./*.config | sed 's,^./,,; s,.config$,,; /^guest$/d' | tr '\n' ' ')"
+# expand FILE: it, after those that it is "with".
+expand() {
+	for _f in $(sed -n 's/^# with //p' "$1"); do
+		expand "$top/kconfig/$_f.config"
+	done
+	cat "$1"
+}
+settings=$(expand "$fragment")
 need_cmd gcc make bc bison flex /usr/include/libelf.h /usr/include/openssl/ssl.h ccache perl
 : "${JOBS:=$(nproc)}"
 
@@ -34,9 +45,9 @@ check_config() {
 	wanted "$1" >"$scratch/got"
 	grep -rhoE --include='Kconfig*' '^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+' "$2" |
 		awk '{ print $2 }' | sort -u >"$scratch/known"
-	wanted "$guest" "$fragment" >"$scratch/want"
-	wanted "$fragment" | awk '{ print $1 }' >"$scratch/must"
-	grep -h '^CONFIG_.*# optional' "$guest" "$fragment" |
+	wanted "$guest" "$scratch/flavour" >"$scratch/want"
+	wanted "$scratch/flavour" | awk '{ print $1 }' >"$scratch/must"
+	grep -h '^CONFIG_.*# optional' "$guest" "$scratch/flavour" |
 		sed 's/CONFIG_//; s/=.*//' >"$scratch/optional" || true
 	awk -v d="$scratch" '
 	BEGIN {
@@ -85,7 +96,8 @@ build() {
 	quietly cp -al "$tree" "$src"
 	mkdir "$src/out" "$dst"
 	log=$dst/log
-	sed 's/[ \t]*# optional.*//' "$guest" "$fragment" >"$scratch/all.config"
+	echo "$settings" >"$scratch/flavour"
+	sed 's/[ \t]*# optional.*//' "$guest" "$scratch/flavour" >"$scratch/all.config"
 	(kmake KCONFIG_ALLCONFIG="$scratch/all.config" allnoconfig) >"$log" 2>&1 || failed
 	check_config "$src/out/.config" "$tree"
 	progress "$src/out" >&2 9>&- &
@@ -102,6 +114,10 @@ build() {
 			find "$scratch/${m##*/}" -name '*.ko' -exec mv -t "$dst" {} + || failed
 	done
 	mkdir -p "$dst/arch/x86/boot"
+	series_files "$top/patches/$base" 2>/dev/null | sed -n "s,\.c\$,.o,; s,^,$src/out/,p" |
+		while read -r o; do [ ! -e "$o" ] || echo "$o"; done |
+		xargs nm "$dst"/*.ko | awk '$2 ~ /[tT]/ { sub(/\..*/, "", $3); print $3 }' |
+		sort -u >"$dst/functions"
 	(cd "$src/out" && mv .config System.map vmlinux "$dst" &&
 		mv arch/x86/boot/bzImage "$dst/arch/x86/boot") ||
 		die "can't write the kernel to $cache"
@@ -120,8 +136,8 @@ failed() {
 tree=$("$top/scripts/tree.sh" "$base" "$what")
 version=$(kernel_version "$tree")
 # The tests' modules, which belong to one kernel.
-modules=$(ls -d "$top"/selftests/*_mod 2>/dev/null || true)
-key=$( { echo "${tree##*/} $base_makeflags"; cat "$guest" "$fragment" "$top/scripts/build.sh"; for m in $modules; do cat "$m"/*; done; gcc -v 2>&1; ld -v; } | hash)
+modules=$(ls -d "$top"/selftests/*_mod "$top"/qemu/*_mod 2>/dev/null || true)
+key=$( { echo "${tree##*/} $base_makeflags"; echo "$settings"; cat "$guest" "$top/scripts/build.sh"; for m in $modules; do cat "$m"/*; done; gcc -v 2>&1; ld -v; } | hash)
 name=$base-$flavour-$key
 out=$cache/build/$name
 [ -e "$out" ] || stage "building Linux $version $what, flavour $flavour (minutes; seconds if ccache has it)"

@@ -164,7 +164,7 @@ check_base_own_tree()
 	sed -i 's/^base_package=.*/base_package=/' "$lane/base.conf"
 	(unset KSRC; fails "set KSRC_0_1=/path" "$repo/scripts/fetch.sh" 0.1) || rc=1
 	(unset KSRC; STEPS="hygiene selftests v1" "$repo/scripts/check.sh" 0.1 2>/dev/null) >"$work/out" || :
-	grep -q "^0.1 hygiene: 3 passed, 0 failed, 8 skipped" "$work/out" || { cat "$work/out"; rc=1; }
+	grep -q "^0.1 hygiene: 3 passed, 0 failed, 9 skipped" "$work/out" || { cat "$work/out"; rc=1; }
 	own=$KSRC
 	(KSRC=$work/none KSRC_0_1=$own && export KSRC_0_1 && "$repo/scripts/fetch.sh" 0.1) >/dev/null 2>&1 ||
 		{ echo "KSRC_0_1 does not go before KSRC"; rc=1; }
@@ -273,7 +273,7 @@ check_series_broken()
 	restore
 	# without a tree, what needs none is still checked
 	KSRC= hygiene >"$work/out"
-	[ "$(grep -c ' # SKIP no source tree: ' "$work/out")" -eq 8 ] || { cat "$work/out"; rc=1; }
+	[ "$(grep -c ' # SKIP no source tree: ' "$work/out")" -eq 9 ] || { cat "$work/out"; rc=1; }
 	return $rc
 }
 
@@ -394,6 +394,8 @@ WARNING: possible circular locking dependency detected|1..1/ok 1 a|off|lockdep
 [ INFO: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected ]|1..1/ok 1 a|off|lockdep
 BUG: KASAN: use-after-free in f+0x1/0x2|1..1/ok 1 a|off|KASAN
 BUG: KCSAN: data-race in f / g|1..1/ok 1 a|off|KCSAN
+BUG: KCSAN: data-race in g.isra.0 / f.part.1+0x1/0x2|1..1/ok 1 a|off|KCSAN
+BUG: KCSAN: data-race in g / ff|1..1/ok 1 a|off|
 kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)|1..1/ok 1 a|off|leak
 BUG: kernel NULL pointer dereference, address: 0|1..1/ok 1 a|off|BUG
 Oops: 0000 [#1] SMP|1..1/ok 1 a|off|oops
@@ -419,6 +421,7 @@ check_verdict()
 {
 	rc=0
 	printf "%s\n" "$verdicts" >"$work/verdicts"
+	printf 'f\n' >"$work/races"
 	while IFS='|' read -r console output ended want; do
 		printf '[    0.000000] Linux version 0.1.7\n[    1.0] booted\n' >"$work/con"
 		[ -z "$console" ] || printf '[    2.000000] %s\n' "$console" >>"$work/con"
@@ -427,7 +430,8 @@ check_verdict()
 		[ "${ended%!}" != "$ended" ] || echo "lean-memcg: exit 0 N" >>"$work/out"
 		st=0
 		got=$(awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v limit=9 \
-			-v ended="${ended%!}" "$work/con" "$work/out") || st=$?
+			-v ended="${ended%!}" -v races="$work/races" "$work/con" "$work/out" \
+			2>"$work/note") || st=$?
 		if [ -z "$want" ]; then
 			[ $st -eq 0 ] && [ -z "$got" ] && continue
 		elif [ $st -ne 0 ] && echo "$got" | head -n 1 | grep -q "$want"; then

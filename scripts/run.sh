@@ -56,7 +56,8 @@ esac
 [ -f "$topo" ] || die "no topology '$topology'; known: $(cd "$top/qemu" && ls ./*.topo | sed 's,^./,,; s,.topo$,,' | tr '\n' ' ')"
 need_cmd qemu-system-x86_64 mkfs.ext4 mkfs.xfs cpio flock
 
-# The memory and the nodes. CPUs of a topology above the second are never there.
+# The memory and the nodes. CPUs of a topology above the second are never there. A
+# DIMM ("+") belongs to the last node, whose memory the firmware says may grow.
 [ -n "$icount" ] && cpus=1 || cpus=2
 numa=$(awk -v mem="$mem" -v cpus="$cpus" '!/^#/ {
 	printf "-numa node,nodeid=%d", $1
@@ -68,12 +69,23 @@ numa=$(awk -v mem="$mem" -v cpus="$cpus" '!/^#/ {
 		if (c[i] >= 2)
 			absent++
 	}
-	if ($2)
-		printf ",memdev=m%d -object memory-backend-ram,id=m%d,size=%dM", $1, $1, $2 * mem
+	ram = sprintf("-object memory-backend-ram,id=m%d,size=%dM", $1, $2 * mem)
+	if ($2 ~ /^\+/) {
+		dimm = dimm ram sprintf(" -device pc-dimm,memdev=m%d,node=%d ", $1, $1)
+		slots++
+	} else if ($2) {
+		printf ",memdev=m%d %s", $1, ram
+		plain += $2 * mem
+	}
 	printf " "
 	total += $2 * mem
-} END { all = cpus + absent; printf "-smp %d,maxcpus=%d,sockets=%d,cores=1,threads=1 -m %dM", cpus, all, all, total }' "$topo")
-total=${numa##*-m }
+} END {
+	all = cpus + absent
+	printf "%s-smp %d,maxcpus=%d,sockets=%d,cores=1,threads=1 -m %dM", dimm, cpus, all, all, plain
+	if (slots)
+		printf ",slots=%d,maxmem=%dM", slots, total
+}' "$topo")
+total=${numa##*[ =]}
 total=${total%M}
 need_mem $((total + 200))
 
@@ -200,9 +212,11 @@ if [ -n "$output" ]; then
 		"$scratch/output" >"$output" && cp "$console" "$output.console" ||
 		die "can't write $output"
 fi
+races=${bzimage%/arch/x86/boot/bzImage}/functions
+[ -f "$races" ] || races=
 rc=0
 awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce="$nonce" \
-	-v ended="$ended" -v limit="$limit" -v noise="$base_noise" "$console" "$scratch/output" >"$scratch/why" || rc=$?
+	-v ended="$ended" -v limit="$limit" -v noise="$base_noise" -v races="$races" "$console" "$scratch/output" >"$scratch/why" || rc=$?
 if [ "$rc" != 0 ]; then
 	echo "lean-memcg: guest: $(head -n 1 "$scratch/why")" >&2
 	sed 1d "$scratch/why" >&2

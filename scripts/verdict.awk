@@ -2,7 +2,7 @@
 # verdict.awk: was the run of a guest clean?
 #
 # awk -f ktap.awk -f verdict.awk -v nonce=N -v ended=HOW [-v limit=S] [-v noise=REGEX]
-#	CONSOLE OUTPUT
+#	[-v races=FILE] CONSOLE OUTPUT
 #
 # CONSOLE is what the kernel said, OUTPUT what the command said. HOW the
 # emulator ended: "off" (by itself), "timeout" or "error". Prints nothing if
@@ -15,6 +15,10 @@
 #	lean-memcg: expect-end
 # Between these a bad line that matches REGEX (an awk one) is tolerated, and
 # the rest of its report, up to 100 lines, with it. So is one that matches noise.
+# With races, so is a KCSAN report between functions that FILE does not list; stderr
+# has its title.
+#
+# With -v list=REGEX it only prints every bad line, and those that match REGEX.
 
 BEGIN {
 	# What is bad, and what to call it. A guest may run out of memory within a
@@ -42,6 +46,21 @@ BEGIN {
 	bad("Call Trace:", "a kernel stack trace")
 	bad("I/O error|EXT4-fs error|XFS .*(Corruption|shut ?down|Internal error)", "a file system error")
 	report_max = 100
+	while (races != "" && (getline f < races) > 0)
+		ours[f] = 1
+}
+
+# Is a KCSAN report, "... in f / g" or "... in f", about others' functions alone?
+function elsewhere(line,	n, i, f) {
+	if (races == "" || !sub(/.*BUG: KCSAN: .* in /, "", line))
+		return 0
+	n = split(line, f, " / ")
+	for (i = 1; i <= n; i++) {
+		sub(/[. +].*/, "", f[i])
+		if (f[i] in ours)
+			return 0
+	}
+	return 1
 }
 
 function bad(re, what) {
@@ -76,6 +95,14 @@ file == 1 {
 		tolerated = nr_con
 		next
 	}
+	if (elsewhere(line)) {
+		sub(/.*BUG: /, "", line)
+		others[line]++
+		tolerated = nr_con
+		next
+	}
+	if (list != "" && line ~ list)
+		print line
 	if (at)
 		next
 	for (i = 1; i <= nr_bad; i++)
@@ -85,6 +112,11 @@ file == 1 {
 		next
 	if (tolerated && nr_con - tolerated <= report_max && bad_re[i] == "Call Trace:")
 		next
+	if (list != "") {
+		print bad_what[i] ": " line
+		tolerated = nr_con
+		next
+	}
 	why = bad_what[i]
 	at = nr_con
 	next
@@ -114,7 +146,11 @@ function show(first, end,	i) {
 }
 
 END {
+	if (list != "")
+		exit 0
 	ktap_end()
+	for (i in others)
+		print "lean-memcg: guest: not in our files, times " others[i] ": " i >"/dev/stderr"
 	if (ended == "error")
 		why = "the emulator failed"
 	if (why != "") {
