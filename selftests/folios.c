@@ -10,14 +10,11 @@
  * A cgroup goes with its pages still there when its task has moved out of it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/swap.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -38,19 +35,6 @@ static volatile struct {
 
 static char *mem;
 static long page;
-
-static long vmstat(const char *key)
-{
-	static char buf[64 * 1024];
-	char want[64];
-	char *p;
-
-	if (ms_read("/proc/vmstat", buf, sizeof(buf)) <= 0)
-		return -1;
-	snprintf(want, sizeof(want), "\n%s ", key);
-	p = strstr(buf, want);
-	return p ? atol(p + strlen(want)) : -1;
-}
 
 static bool wait_for(volatile int *what, int value)
 {
@@ -193,65 +177,29 @@ static void thp(bool gone)
 		ksft_test_result_skip("%s: no transparent huge pages\n", name);
 		return;
 	}
-	got = vmstat("thp_fault_alloc");
-	deferred = vmstat("thp_deferred_split_page");
+	got = ms_vmstat("thp_fault_alloc");
+	deferred = ms_vmstat("thp_deferred_split_page");
 	if (!start(huge, &pid))
 		goto end;
-	got = vmstat("thp_fault_alloc") - got;
+	got = ms_vmstat("thp_fault_alloc") - got;
 	if (got < NR_HUGE / 2) {
 		skip = true;
 		goto end;
 	}
-	deferred = vmstat("thp_deferred_split_page") - deferred;
+	deferred = ms_vmstat("thp_deferred_split_page") - deferred;
 	if (deferred < NR_HUGE / 2) {
 		ksft_print_msg("%ld huge pages wait to be split, not %d\n", deferred, NR_HUGE);
 		goto end;
 	}
 	if (gone && !leave())
 		goto end;
-	split = vmstat("thp_split_page");
+	split = ms_vmstat("thp_split_page");
 	cg_request(gone ? "top" : "top/c");
-	split = vmstat("thp_split_page") - split;
+	split = ms_vmstat("thp_split_page") - split;
 	ksft_print_msg("%ld of %ld huge pages are split\n", split, deferred);
 	ok = split >= deferred * 3 / 4;
 end:
 	finish(name, ok, skip ? "the kernel gives no huge pages" : NULL, pid);
-}
-
-/* a swap file on the disk */
-static const char *swap_on(char *file, size_t size)
-{
-	static char dir[300];
-	char buf[4096] = "", *head;
-	const char *why;
-	uint32_t *info;
-	long i;
-	int fd;
-
-	if (!ms_disk(&why))
-		return why;
-	snprintf(dir, sizeof(dir), "%.200s/swap", ms_dir);
-	ms_mkdirf("%s", dir);
-	if (ms_mount_disk(dir))
-		return "can't mount the disk";
-	snprintf(file, size, "%s/file", dir);
-	fd = open(file, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0)
-		return "can't make a file on the disk";
-	for (i = 0; i < SWAP_PAGES * (page / 4096); i++)
-		if (write(fd, buf, sizeof(buf)) != sizeof(buf))
-			return "the disk is too small";
-	head = calloc(1, page);
-	info = (uint32_t *)(head + 1024);
-	info[0] = 1;			/* version */
-	info[1] = SWAP_PAGES - 1;	/* last page */
-	memcpy(head + page - 10, "SWAPSPACE2", 10);
-	i = pwrite(fd, head, page, 0);
-	free(head);
-	if (i != page || fsync(fd))
-		return "can't write to the disk";
-	close(fd);
-	return swapon(file, 0) ? strerror(errno) : NULL;
 }
 
 static void zswap(bool gone, const char *why)
@@ -271,10 +219,10 @@ static void zswap(bool gone, const char *why)
 	if (!start(swapped, &pid))
 		goto end;
 	ms_set(ZSWAP "shrinker_enabled", "N");
-	out = vmstat("zswpout");
+	out = ms_vmstat("zswpout");
 	for (i = 0; i < 3; i++)
 		cg_request("top/c");
-	out = vmstat("zswpout") - out;
+	out = ms_vmstat("zswpout") - out;
 	if (out < NR_SWAPPED / 2) {
 		ksft_print_msg("%ld pages went to zswap, not %d\n", out, NR_SWAPPED);
 		goto end;
@@ -282,12 +230,12 @@ static void zswap(bool gone, const char *why)
 	if (gone && !leave())
 		goto end;
 	ms_set(ZSWAP "shrinker_enabled", "Y");
-	back = vmstat("zswpwb");
+	back = ms_vmstat("zswpwb");
 	/* zswap gives up for the time when it meets a page that is in use again */
 	end = ms_now() + 30;
-	while (vmstat("zswpwb") - back < out / 2 && ms_now() < end)
+	while (ms_vmstat("zswpwb") - back < out / 2 && ms_now() < end)
 		cg_request(gone ? "top" : "top/c");
-	back = vmstat("zswpwb") - back;
+	back = ms_vmstat("zswpwb") - back;
 	ksft_print_msg("%ld of %ld pages are written back\n", back, out);
 	ok = back >= out / 4;
 end:
@@ -297,7 +245,6 @@ end:
 static void run(int argc, char **argv)
 {
 	const char *why = NULL;
-	char file[400] = "";
 	long total;
 
 	(void)argc;
@@ -319,21 +266,17 @@ static void run(int argc, char **argv)
 
 	if (access(ZSWAP "enabled", W_OK))
 		why = "no zswap";
-	else if (vmstat("zswpwb") < 0)
+	else if (ms_vmstat("zswpwb") < 0)
 		why = "zswap does not count what it writes back";
 	else if (access(ZSWAP "shrinker_enabled", W_OK))
 		why = "zswap has no shrinker";
 	else
-		why = swap_on(file, sizeof(file));
+		why = ms_swapon(SWAP_PAGES);
 	if (!why && ms_set(ZSWAP "enabled", "Y"))
 		why = "zswap can't be enabled";
 	zswap(false, why);
 	zswap(true, why);
-	if (file[0]) {
-		swapoff(file);
-		unlink(file);
-		ms_umountf("%s/swap", ms_dir);
-	}
+	ms_swapoff();
 	ksft_test_result(cg_wait_total(total, 30), "no cgroup stays behind\n");
 	ksft_exit(!ksft_get_fail_cnt());
 }

@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -185,21 +186,28 @@ bool ms_kernel_said(const char *text)
 	return strstr(from, text);
 }
 
-static int open_module(const char *name)
+const char *ms_beside(const char *file)
 {
-	char path[PATH_MAX], self[PATH_MAX / 2];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int fd;
+	static char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) / 2);
 
 	if (len < 0)
-		return -1;
-	self[len] = '\0';
-	*strrchr(self, '/') = '\0';
-	snprintf(path, sizeof(path), "%s/%.64s.ko", self, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+		return file;
+	path[len] = '\0';
+	snprintf(strrchr(path, '/') + 1, sizeof(path) / 2, "%s", file);
+	return path;
+}
+
+static int open_module(const char *name)
+{
+	char file[160];
+	int fd;
+
+	snprintf(file, sizeof(file), "%.64s.ko", name);
+	fd = open(ms_beside(file), O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		snprintf(path, sizeof(path), "%s/%.64s/%.64s.ko", self, name, name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		snprintf(file, sizeof(file), "%.64s/%.64s.ko", name, name);
+		fd = open(ms_beside(file), O_RDONLY | O_CLOEXEC);
 	}
 	return fd;
 }
@@ -448,6 +456,47 @@ int cg_remove_tree(const char *rel)
 	return remove_tree(cg_path(rel, NULL), false);
 }
 
+/* the number of tasks that were still there */
+static int kill_tree(const char *path)
+{
+	char buf[16384], sub[PATH_MAX];
+	struct dirent *de;
+	int nr = 0, pid;
+	char *p, *save;
+	DIR *dir;
+
+	if (ms_read(fmt_path("%s/cgroup.procs", path), buf, sizeof(buf)) > 0) {
+		for (p = strtok_r(buf, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+			pid = atoi(p);
+			if (pid > 1)
+				kill(pid, SIGKILL);
+			nr++;
+		}
+	}
+	dir = opendir(path);
+	while (dir && (de = readdir(dir))) {
+		if (de->d_type != DT_DIR || de->d_name[0] == '.')
+			continue;
+		if (snprintf(sub, sizeof(sub), "%s/%s", path, de->d_name) < (int)sizeof(sub))
+			nr += kill_tree(sub);
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+int cg_kill_tree(const char *rel, double timeout)
+{
+	double end = ms_now() + timeout;
+
+	while (kill_tree(cg_path(rel, NULL))) {
+		if (ms_now() > end)
+			return -1;
+		ms_sleep(0.01);
+	}
+	return 0;
+}
+
 int cg_write(const char *rel, const char *file, const char *val)
 {
 	return ms_write(cg_path(rel, file), val);
@@ -505,15 +554,16 @@ long cg_slab_noise(void)
 	return 32 * 4096L * ms_cpus();
 }
 
-bool cg_node_slab(const char *rel, int node, long *bytes)
+bool cg_node_stat(const char *rel, const char *name, int node, long *bytes)
 {
-	char buf[16384], key[16];
+	char buf[16384], key[64];
 	char *p, *eol;
 
 	if (ms_version == 1 ||
 	    ms_read(cg_path(rel, "memory.numa_stat"), buf, sizeof(buf)) <= 0)
 		return false;
-	p = strstr(buf, "slab_reclaimable ");
+	snprintf(key, sizeof(key), "%s ", name);
+	p = strstr(buf, key);
 	if (!p)
 		return false;
 	eol = strchr(p, '\n');
@@ -525,6 +575,11 @@ bool cg_node_slab(const char *rel, int node, long *bytes)
 		return false;
 	*bytes = strtol(p + strlen(key), NULL, 10);
 	return true;
+}
+
+bool cg_node_slab(const char *rel, int node, long *bytes)
+{
+	return cg_node_stat(rel, "slab_reclaimable", node, bytes);
 }
 
 long cg_total(void)
@@ -716,6 +771,26 @@ int ms_run(const char *rel, int node, ms_child fn, void *arg)
 	return ms_wait(ms_spawn(rel, node, fn, arg));
 }
 
+static int one_file(void *arg)
+{
+	int fd = open(arg, O_CREAT | O_WRONLY | O_EXCL, 0600);
+
+	return fd < 0 ? 1 : close(fd);
+}
+
+void ms_crowd(const char *dir, long from, long to)
+{
+	char rel[64], name[600];
+	long i;
+
+	for (i = from; i < to; i++) {
+		snprintf(rel, sizeof(rel), "crowd%ld", i);
+		snprintf(name, sizeof(name), "%.500s/%s", dir, rel);
+		if (cg_create(rel) || ms_run(rel, NODE_ANY, one_file, name))
+			ksft_exit_fail_msg("cgroup %ld of the crowd: %s\n", i, strerror(errno));
+	}
+}
+
 /* nodes */
 
 /* "0-3,5" into an array, returns how many */
@@ -745,12 +820,13 @@ static int read_list(const char *path, int *list, int max)
 	return parse_list(buf, list, max);
 }
 
+/* with memory for slabs: one may have none but what can move */
 static int *nodes(int *nr)
 {
 	static int list[MS_MAX_NODES], n;
 
 	if (!n)
-		n = read_list("/sys/devices/system/node/has_memory", list, MS_MAX_NODES);
+		n = read_list("/sys/devices/system/node/has_normal_memory", list, MS_MAX_NODES);
 	if (!n)
 		n = read_list("/sys/devices/system/node/online", list, MS_MAX_NODES);
 	if (!n) {
@@ -876,14 +952,17 @@ void ms_mem(struct ms_mem *m)
 	for (p = slabinfo(); *p; p++) {
 		if (slab_line(p, name, &c)) {
 			m->slabinfo += c.bytes;
+			m->used += c.active * c.objsize;
 			if (m->caches < MS_CACHES) {
 				snprintf(m->cache[m->caches].name,
 					 sizeof(m->cache[0].name), "%.31s", name);
+				m->cache[m->caches].used = c.active * c.objsize;
 				m->cache[m->caches++].bytes = c.bytes;
 			}
 			/* CONFIG_DEBUG_OBJECTS' own, which keeps what it has */
 			if (!strcmp(name, "debug_objects_cache")) {
 				m->slabinfo -= c.bytes;
+				m->used -= c.active * c.objsize;
 				m->slab -= c.bytes;
 			}
 			if (!strcmp(name, "kmalloc-32")) {
@@ -934,6 +1013,19 @@ void ms_rcu(void)
 	ms_sleep(0.1);
 }
 
+long ms_vmstat(const char *key)
+{
+	static char buf[64 * 1024];
+	char want[64];
+	char *p;
+
+	if (ms_read("/proc/vmstat", buf, sizeof(buf)) <= 0)
+		return -1;
+	snprintf(want, sizeof(want), "\n%s ", key);
+	p = strstr(buf, want);
+	return p ? atol(p + strlen(want)) : -1;
+}
+
 int ms_drop(int what)
 {
 	char val[16];
@@ -975,17 +1067,20 @@ void ms_settle_drop(struct ms_mem *m)
 
 void ms_grown(const struct ms_mem *before, const struct ms_mem *after)
 {
-	long grown;
+	long grown, used;
 	int i, j;
 
 	for (i = 0; i < after->caches; i++) {
 		grown = after->cache[i].bytes;
+		used = after->cache[i].used;
 		for (j = 0; j < before->caches; j++)
-			if (!strcmp(before->cache[j].name, after->cache[i].name))
+			if (!strcmp(before->cache[j].name, after->cache[i].name)) {
 				grown -= before->cache[j].bytes;
+				used -= before->cache[j].used;
+			}
 		if (grown >= 16 * 1024)
-			ksft_print_msg("%s: %ld kB more\n", after->cache[i].name,
-				       grown / 1024);
+			ksft_print_msg("%s: %ld kB more, %ld kB in use\n",
+				       after->cache[i].name, grown / 1024, used / 1024);
 	}
 }
 
@@ -1221,6 +1316,51 @@ int ms_mount_disk(const char *dir)
 }
 
 /* a directory of our own on the disk, without what an earlier test has left */
+static char swap_file[512];
+
+const char *ms_swapon(long pages)
+{
+	long page = sysconf(_SC_PAGESIZE), i;
+	const char *dir = fmt_path("%s/swap", ms_dir);
+	char *buf = calloc(1, page);
+	uint32_t *info = (uint32_t *)(buf + 1024);
+	const char *why = NULL;
+	int fd;
+
+	if (!ms_disk(&why))
+		return why;
+	mkdir(dir, 0700);
+	if (ms_mount_disk(dir))
+		return "can't mount the disk";
+	snprintf(swap_file, sizeof(swap_file), "%s/file", dir);
+	fd = open(swap_file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		return "can't make a file on the disk";
+	for (i = 0; i < pages && !why; i++)
+		if (write(fd, buf, page) != page)
+			why = "the disk is too small";
+	info[0] = 1;			/* version */
+	info[1] = pages - 1;		/* last page */
+	memcpy(buf + page - 10, "SWAPSPACE2", 10);
+	if (!why && (pwrite(fd, buf, page, 0) != page || fsync(fd)))
+		why = "can't write to the disk";
+	free(buf);
+	close(fd);
+	if (!why && swapon(swap_file, 0))
+		why = strerror(errno);
+	return why;
+}
+
+void ms_swapoff(void)
+{
+	if (!swap_file[0])
+		return;
+	swapoff(swap_file);
+	unlink(swap_file);
+	ms_umountf("%s/swap", ms_dir);
+	swap_file[0] = '\0';
+}
+
 const char *ms_disk_dir(const char *mnt)
 {
 	const char *dir = fmt_path("%s/" DISK_LABEL, mnt);
@@ -1320,6 +1460,33 @@ long ms_cache_fill(struct ms_cache *c, int tag, long n)
 		return done;
 	}
 	return walk(c->dir, 3);
+}
+
+struct fill {
+	struct ms_cache *cache;
+	long n;
+};
+
+static int fill(void *arg)
+{
+	struct fill *f = arg;
+
+	return ms_cache_fill(f->cache, 0, f->n) != f->n;
+}
+
+int ms_cache_cgroup(const char *rel, struct ms_cache *c, long n)
+{
+	struct fill f = { c, n };
+
+	if (cg_create(rel))
+		return -1;
+	ms_drop(2);
+	ms_rcu();
+	ms_shrink();
+	if (ms_run(rel, NODE_ANY, fill, &f))
+		return -1;
+	ms_rcu();
+	return 0;
 }
 
 /* set-up and clean-up */
@@ -1527,6 +1694,9 @@ static int cleanup(pid_t worker)
 
 	if (worker > 0)
 		kill(-worker, SIGKILL);
+	/* it may have tasks in other process groups */
+	if (cg_base[0])
+		cg_kill_tree("", 30);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	put_back();

@@ -32,6 +32,16 @@ int ms_main(int argc, char **argv, unsigned int need, ms_fn fn);
 extern int ms_version;		/* 1 or 2: the cgroup hierarchy in use */
 extern char ms_dir[];		/* the program's own directory, a tmpfs */
 
+/* a name of eight digits, counted up in place; costs the same in each program */
+static inline void ms_next_name(char *name)
+{
+	int i = 7;
+
+	while (name[i] == '9')
+		name[i--] = '0';
+	name[i]++;
+}
+
 /* files */
 ssize_t ms_read(const char *path, char *buf, size_t size);
 int ms_write(const char *path, const char *val);
@@ -51,6 +61,7 @@ void ms_expect_end(void);
 			"INFO: (Slab|Object)|Slab 0x|Object 0x|Call Trace|" \
 			"Disabling lock debugging|Tainted|=====|-----"
 bool ms_kernel_said(const char *text);	/* since ms_expect() */
+const char *ms_beside(const char *file);	/* in the directory of the program */
 /* NAME.ko, beside the program or in NAME/ there; 0 or -errno */
 int ms_insmod(const char *name, const char *args);
 int ms_rmmod(const char *name);
@@ -68,12 +79,15 @@ int cg_create_path(const char *rel);	/* makes the parents as well */
 int cg_remove(const char *rel);
 int cg_removef(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cg_remove_tree(const char *rel);	/* leaves rel itself */
+/* kill all that is in it and below, for so long; 0 if nothing is left */
+int cg_kill_tree(const char *rel, double timeout);
 int cg_write(const char *rel, const char *file, const char *val);
 bool cg_has(const char *rel, const char *file);
 long cg_value(const char *rel, const char *file);
 long cg_stat(const char *rel, const char *file, const char *key);
 long cg_slab(const char *rel);		/* bytes of reclaimable slab, v1: kmem */
 long cg_slab_noise(void);		/* how far off cg_slab() may be */
+bool cg_node_stat(const char *rel, const char *name, int node, long *bytes);
 bool cg_node_slab(const char *rel, int node, long *bytes);
 long cg_total(void);			/* cgroups alive or dying, -1: unknown */
 bool cg_wait_total(long total, double timeout);
@@ -87,9 +101,11 @@ typedef int (*ms_child)(void *arg);
 pid_t ms_spawn(const char *rel, int node, ms_child fn, void *arg);
 int ms_wait(pid_t pid);			/* exit value, 128 + signal, -1 */
 int ms_run(const char *rel, int node, ms_child fn, void *arg);
+/* cgroups crowdN, for N from..to - 1, each with a task that made a file crowdN in dir */
+void ms_crowd(const char *dir, long from, long to);
 
 /* nodes */
-int ms_nodes(void);			/* nodes with memory */
+int ms_nodes(void);			/* nodes with memory for slabs */
 int ms_node(int i);			/* the i-th of them */
 int ms_node_ids(void);			/* highest possible node + 1 */
 int ms_cpus(void);
@@ -114,6 +130,7 @@ struct ms_mem {
 	long percpu;
 	long free;
 	long slabinfo;			/* ... and the caches of /proc/slabinfo */
+	long used;		/* ... of these, by objects */
 	long k32_bytes;
 	long k32_objs;
 	long lists_bytes;		/* the cache list_lru_memcg, -1: none */
@@ -122,6 +139,7 @@ struct ms_mem {
 	struct {
 		char name[32];
 		long bytes;
+		long used;		/* of them, by objects */
 	} cache[MS_CACHES];
 };
 
@@ -134,6 +152,7 @@ bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit);
 void ms_shrink(void);			/* give back empty slabs */
 void ms_rcu(void);
 int ms_drop(int what);			/* drop_caches */
+long ms_vmstat(const char *key);	/* -1: it does not have that */
 long ms_dentry_unused(void);		/* nr_unused of dentry-state */
 
 /* file systems */
@@ -148,6 +167,9 @@ int ms_mkdirf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *ms_disk(const char **why);
 int ms_mount_disk(const char *dir);
 const char *ms_disk_dir(const char *mnt);	/* where files may be made on it */
+/* swap on a file of that disk, once; NULL, or why not */
+const char *ms_swapon(long pages);
+void ms_swapoff(void);
 
 /*
  * A directory where a task can make VFS objects that stay cached without being
@@ -163,5 +185,7 @@ const char *ms_cache_open(struct ms_cache *c);	/* NULL, or why not */
 void ms_cache_close(struct ms_cache *c);
 /* cache about n objects; tag makes names new; returns how many, -1: failed */
 long ms_cache_fill(struct ms_cache *c, int tag, long n);
+/* a new cgroup whose task has cached n objects; what was cached before is dropped */
+int ms_cache_cgroup(const char *rel, struct ms_cache *c, long n);
 
 #endif /* MEMCG_SLAB_LIB_H */

@@ -39,16 +39,6 @@ static struct result {
 	double negative;
 } *res;
 
-/* eight digits, counted up in place */
-static inline void next_name(char *name)
-{
-	int i = 7;
-
-	while (name[i] == '9')
-		name[i--] = '0';
-	name[i]++;
-}
-
 static int create_unlink(int dir, char *name, long n)
 {
 	while (n--) {
@@ -58,7 +48,7 @@ static int create_unlink(int dir, char *name, long n)
 			return -1;
 		close(fd);
 		unlinkat(dir, name, 0);
-		next_name(name);
+		ms_next_name(name);
 	}
 	return 0;
 }
@@ -70,7 +60,7 @@ static int negative(int dir, char *name, long n)
 	while (n--) {
 		if (!fstatat(dir, name, &st, 0) || errno != ENOENT)
 			return -1;
-		next_name(name);
+		ms_next_name(name);
 	}
 	return 0;
 }
@@ -136,32 +126,6 @@ static void measure(const char *rel, char *dir, const char *suffix)
 	ms_metric(name, best.negative, "insn");
 }
 
-static int one_file(void *arg)
-{
-	int fd = open(arg, O_CREAT | O_WRONLY | O_EXCL, 0600);
-
-	return fd < 0 ? 1 : close(fd);
-}
-
-static void crowd(const char *dir, long n)
-{
-	char rel[64], name[600];
-	long i;
-
-	for (i = 0; i < n; i++) {
-		snprintf(rel, sizeof(rel), "crowd%ld", i);
-		snprintf(name, sizeof(name), "%.500s/%s", dir, rel);
-		if (cg_create(rel) || ms_run(rel, NODE_ANY, one_file, name))
-			ksft_exit_fail_msg("cgroup %ld of the crowd: %s\n", i, strerror(errno));
-	}
-	ms_metric("cost.crowd", n, "cgroups");
-}
-
-static int fill(void *arg)
-{
-	return ms_cache_fill(arg, 0, NR_DENTRIES) != NR_DENTRIES;
-}
-
 /*
  * When what was reclaimed is freed, and by how many callbacks at once, differs
  * from one time to the next by a few percent: the mean of many.
@@ -181,15 +145,9 @@ static void measure_reclaim(void)
 	}
 	for (i = 0; i < NR_RECLAIMS; i++) {
 		snprintf(rel, sizeof(rel), "r%d", i);
-		if (cg_create(rel))
-			ksft_exit_fail_msg("mkdir: %s\n", strerror(errno));
-		ms_drop(2);
-		ms_rcu();
-		ms_shrink();
-		left = -ms_dentry_unused();
-		if (ms_run(rel, NODE_ANY, fill, &cache))
+		if (ms_cache_cgroup(rel, &cache, NR_DENTRIES))
 			ksft_exit_fail_msg("the cache can't be filled\n");
-		ms_rcu();
+		left = -(ms_dentry_unused() - NR_DENTRIES);
 		t = ms_now_ns();
 		cg_request(rel);
 		insn = (double)(ms_now_ns() - t) / NR_DENTRIES;
@@ -233,7 +191,8 @@ static void run(int argc, char **argv)
 	measure_reclaim();
 	if (ms_mount("tmpfs", dir))
 		ksft_exit_fail_msg("mount: %s\n", strerror(errno));
-	crowd(dir, nr_crowd);
+	ms_crowd(dir, 0, nr_crowd);
+	ms_metric("cost.crowd", nr_crowd, "cgroups");
 	measure("c", dir, "_crowd");
 	ksft_test_result_pass("load_cost\n");
 	ksft_exit_pass();

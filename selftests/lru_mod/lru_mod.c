@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user of per-cgroup LRU lists, as there are outside the tree: a shrinker, a
+ * list_lru that belongs to it, and objects that are charged to a cgroup. Loading
+ * it fails if there is no memory for these, and leaves nothing behind.
+ *
+ * What came of it is in the parameter "result": "pass", "lost" if the lists did
+ * not have the objects.
+ */
+#include <linux/kernel.h>
+#include <linux/list_lru.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+
+#define NR_OBJECTS	64
+
+static char *result = "none";
+module_param(result, charp, 0444);
+MODULE_PARM_DESC(result, "what came of the test");
+
+static bool lists = true;
+module_param(lists, bool, 0444);
+MODULE_PARM_DESC(lists, "with lists; without them the shrinker is called in any case");
+
+struct object {
+	struct list_head lru;
+	char data[200];
+};
+
+static struct list_lru lru;
+
+static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return 0;
+}
+
+static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return SHRINK_STOP;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+static struct shrinker *shrinker;
+static struct kmem_cache *cache;
+
+static int setup(void)
+{
+	int err = -ENOMEM;
+
+	cache = KMEM_CACHE(object, SLAB_ACCOUNT);
+	if (!cache)
+		return err;
+	shrinker = shrinker_alloc(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE |
+				  (lists ? 0 : SHRINKER_NONSLAB), "lru_mod");
+	if (!shrinker)
+		goto cache;
+	err = lists ? list_lru_init_memcg(&lru, shrinker) : 0;
+	if (err)
+		goto shrinker;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return 0;
+shrinker:
+	shrinker_free(shrinker);
+cache:
+	kmem_cache_destroy(cache);
+	return err;
+}
+
+static void teardown(void)
+{
+	shrinker_free(shrinker);
+	if (lists)
+		list_lru_destroy(&lru);
+	kmem_cache_destroy(cache);
+}
+
+static struct object *get(void)
+{
+	return kmem_cache_alloc_lru(cache, &lru, GFP_KERNEL);
+}
+
+static void put(struct object *o)
+{
+	kmem_cache_free(cache, o);
+}
+
+static bool add(struct object *o)
+{
+	return list_lru_add_obj(&lru, &o->lru);
+}
+
+static bool del(struct object *o)
+{
+	return list_lru_del_obj(&lru, &o->lru);
+}
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 4, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+static struct shrinker shrinker = {
+	.count_objects = count,
+	.scan_objects = scan,
+	.seeks = DEFAULT_SEEKS,
+};
+
+static int setup(void)
+{
+	int err;
+
+	shrinker.flags = SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE |
+			 (lists ? 0 : SHRINKER_NONSLAB);
+	err = register_shrinker(&shrinker);
+	if (err)
+		return err;
+	err = lists ? list_lru_init_memcg(&lru, &shrinker) : 0;
+	if (err)
+		unregister_shrinker(&shrinker);
+	return err;
+}
+
+static void teardown(void)
+{
+	unregister_shrinker(&shrinker);
+	if (lists)
+		list_lru_destroy(&lru);
+}
+
+/* the contract of before: who has initialised the lru need not do more */
+static struct object *get(void)
+{
+	return kmalloc(sizeof(struct object), GFP_KERNEL_ACCOUNT);
+}
+
+static void put(struct object *o)
+{
+	kfree(o);
+}
+
+static bool add(struct object *o)
+{
+	return list_lru_add(&lru, &o->lru);
+}
+
+static bool del(struct object *o)
+{
+	return list_lru_del(&lru, &o->lru);
+}
+#else
+#define NO_LISTS
+#endif
+
+#ifndef NO_LISTS
+/* objects of the loading task's cgroup on its list, and off it again */
+static int use(void)
+{
+	static struct object *o[NR_OBJECTS];
+	int i, added = 0, counted, deleted = 0, err = 0;
+
+	for (i = 0; i < NR_OBJECTS; i++) {
+		o[i] = get();
+		if (!o[i]) {
+			err = -ENOMEM;
+			break;
+		}
+		INIT_LIST_HEAD(&o[i]->lru);
+		added += add(o[i]);
+	}
+	counted = list_lru_count(&lru);
+	while (i--) {
+		deleted += del(o[i]);
+		put(o[i]);
+	}
+	if (!err && (added != NR_OBJECTS || counted != added || deleted != added))
+		result = "lost";
+	return err;
+}
+
+static int __init lru_mod_init(void)
+{
+	int err = setup();
+
+	if (err)
+		return err;
+	result = "pass";
+	if (lists)
+		err = use();
+	if (err)
+		teardown();
+	return err;
+}
+
+static void __exit lru_mod_exit(void)
+{
+	teardown();
+}
+#else
+static int __init lru_mod_init(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static void __exit lru_mod_exit(void)
+{
+}
+#endif
+
+module_init(lru_mod_init);
+module_exit(lru_mod_exit);
+MODULE_DESCRIPTION("Test of per-cgroup LRU lists in a module");
+MODULE_LICENSE("GPL");
