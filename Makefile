@@ -7,6 +7,8 @@ NODES ?= 4
 FLAVOUR ?= plain
 MB ?= 256
 TIMEOUT ?= 300
+MINUTES ?= 10
+SEED ?= 1
 APPEND ?=
 BOOT_MB ?= 512
 
@@ -27,12 +29,17 @@ help:
 #: lean-memcg: per-cgroup kernel metadata that costs what is used.
 #:
 #:   make demo          before/after table and picture of a base, from nothing
+#:   make bench         what operations and memory cost at growing scales, in instructions
 #:   make check         all tests of all bases, or of BASE='B...'; STEPS='name...' runs
-#:                      some, STEPS=full more, STEPS=list lists them
+#:                      some, STEPS=list lists them
+#:   make check-long    those that take hours as well
 #:   make boot          a shell in a guest, with the tests in /selftests
 #:   make run CMD='..'  one command in a guest, with its exit status
 #:   make build         a kernel; prints where it is
 #:   make kselftest     build and run the tests the in-tree way
+#:   make others        selftests of the kernel tree and stress-ng: the same results on
+#:                      the base and the patched kernel? TESTS=REGEX chooses
+#:   make stress        stress-ng and the other loads for MINUTES, all at once
 #:   make bisect-check  does the kernel of BASE boot and work after each patch
 #:   make mbox          the series as one mbox, for git am and b4
 #:   make deps          install the Debian packages that are missing
@@ -46,21 +53,29 @@ help:
 #:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ...
 #:   MB=256             memory of a node (boot: 512)
 #:   TIMEOUT=300        seconds that "make run" may take
+#:   MINUTES=10 SEED=1  how long "make stress" loads, and what: its flavour is wide
 #:   APPEND=            more for the kernel's command line
-#:   SCALE=             of the demo: full 1/2 1/4 1/16 small
+#:   SCALE=             of the demo: full 1/2 1/4 1/16 small; of the bench: full small
 #:   KSRC=/path         your own kernel tree as the base; it is not changed
 #:   KSRC_3_15=/path    the same for one base alone; 3.15 and 3.19 need one
 #:   LEAN_CACHE=/path   the cache (~/.cache/lean-memcg)
 #:   JOBS=              compilers at once (all cores)
 
+check-long others stress: packages = all
 deps:
-	@scripts/deps.sh
+	@scripts/deps.sh $(packages)
 
 demo: deps
 	@scripts/demo.sh '$(BASE)'
 
+bench: deps
+	@scripts/bench.sh '$(BASE)'
+
 check: deps
 	@scripts/check.sh $(if $(filter file,$(origin BASE)),$(bases),$(BASE))
+
+check-long: export STEPS = full
+check-long: check
 
 boot: deps
 	@scripts/run.sh $(guest) -m $(if $(filter file,$(origin MB)),$(BOOT_MB),'$(MB)') -s
@@ -75,6 +90,15 @@ build: deps
 kselftest: deps
 	@scripts/kselftest.sh '$(BASE)'
 
+others: deps
+	@scripts/others.sh '$(BASE)' $(if $(TESTS),'$(TESTS)')
+
+stress: deps
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' NODES='$(NODES)' \
+	MB=$(if $(filter file,$(origin MB)),512,'$(MB)') \
+	FLAVOUR=$(if $(filter file,$(origin FLAVOUR)),wide,'$(FLAVOUR)') \
+	scripts/stress.sh '$(BASE)' $(kernel)
+
 bisect-check: deps
 	@scripts/bisect.sh '$(BASE)'
 
@@ -87,4 +111,4 @@ clean:
 distclean:
 	@scripts/clean.sh all
 
-.PHONY: help deps demo check boot run build kselftest bisect-check mbox clean distclean
+.PHONY: help deps demo bench check check-long boot run build kselftest others stress bisect-check mbox clean distclean

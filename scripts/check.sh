@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check.sh BASE...: all the tests of these bases; what "make check" runs.
-# STEPS='name...' runs only these, STEPS=full all there are, STEPS=list lists
-# them. Without STEPS, none is begun more than 48 minutes after the start; what was
-# left out is said. A step that fails doesn't stop the others. The last line is the sum of
+# STEPS='name...' runs only these, STEPS=full all there are (hours; that is "make
+# check-long"), STEPS=list lists them. Without STEPS, none is begun more than 48
+# minutes after the start. What was left out is said. A step that fails doesn't stop the others. The last line is the sum of
 # the KTAP results; exit status 1 if any failed. Logs: build/check/BASE.STEP.{log,err}
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -49,12 +49,10 @@ destroy		| always | 7.3 | pass | $patched -a slab_merge -- $tests alias destroy
 destroy-unpatched | always | 7.3 | fail not ok | $vanilla -a slab_merge -- $tests destroy
 kmemcg		| always | 3.15 3.19 | pass | $patched -- $tests
 kmemcg-unpatched | always | 3.15 3.19 | fail guest: a [kt]e | $vanilla -- $tests kmemcg
-lockdep		| always | 5.10 7.3 | pass | $patched -f lockdep -- $tests footprint isolation reparent reclaim folios ids churn enomem
+lockdep		| always | 5.10 7.3 | pass | $patched -f lockdep $failing -- $tests footprint isolation reparent reclaim folios ids churn enomem
 destroy-lockdep	| always | 7.3 | pass | $patched -f lockdep -a slab_merge -- $tests destroy
 kmemcg-lockdep	| always | 3.15 3.19 | pass | $patched -f lockdep -a no_debug_objects -- $tests kmemcg alias
 merge		| always | 5.10 | pass | $patched -f merge -- $tests alias destroy
-kasan		| full | 5.10 7.3 | pass | $patched -f kasan -m 512 -t 1800 -- $tests footprint isolation reparent reclaim folios ids churn enomem
-fault		| full | 5.10 7.3 | pass | $patched -f fault -- $tests
 destroy-kasan	| full | 7.3 | pass | $patched -f kasan -m 512 -a slab_merge -- $tests destroy
 destroy-kcsan	| full | 7.3 | pass | $patched -f kcsan -m 512 -a slab_merge -- $tests destroy
 destroy-tiny	| full | 7.3 | pass | $patched -f tiny -a slab_merge -- $tests destroy
@@ -64,7 +62,32 @@ nonuma		| full | 5.10 7.3 | pass | $patched -f nonuma -n 1 -- $tests
 nokmem		| full | 5.10 | pass | $patched -f nokmem -- $tests
 nomemcg		| full | 5.10 7.3 | pass | $patched -f nomemcg -- $tests
 nokmem-boot	| full | 5.10 7.3 | pass | $patched -a cgroup.memory=nokmem -- $tests
+cocci		| full | 5.10 7.3 | pass | scripts/hygiene.sh $base cocci
+bisect		| full | all | pass | scripts/bisect.sh $base
+bench		| full | 5.10 7.3 | pass | scripts/bench.sh $base
+stress		| full | 5.10 7.3 | pass | MINUTES=10 scripts/stress.sh $base
+others		| full | 5.10 7.3 | pass | scripts/others.sh $base
+hotplug		| full | 5.10 7.3 | pass | $patched -f hotplug -n hotplug -- $tests hotplug
+finds-use-after-free | full | 5.10 7.3 | fail a KASAN report | $patched -f kasan $bug=use-after-free
+finds-leak	| full | 5.10 7.3 | fail kmemleak found a leak | $patched -f kasan $bug=leak
+finds-lock-order | full | 5.10 7.3 | fail a lockdep report | $patched -f lockdep $bug=lock-order
+finds-atomic-sleep | full | 5.10 7.3 | fail sleeping in atomic context | $patched -f lockdep $bug=atomic-sleep
+finds-list-corruption | full | 5.10 7.3 | fail list_del corruption | $patched -f lockdep $bug=list-corruption
+finds-data-race	| full | 5.10 7.3 | fail a KCSAN report | $patched -f kcsan $bug=data-race
 END
+	# The whole suite on each debug kernel, on each topology: MB of a node, topology.
+	for f in fault lockdep kasan kcsan; do
+		while read -r mb n; do
+			echo "$f-$n | full | 5.10 7.3 | pass | \$patched -f $f -n $n -m $mb -t 3600 \$failing -- \$tests -t 1800"
+		done <<-'END'
+			512 4
+			2048 1
+			1024 2
+			256 8
+			512 cpuless
+			512 offline-node
+		END
+	done
 }
 
 table=$(steps | sed 's/[ \t]*|[ \t]*/|/g')
@@ -117,6 +140,9 @@ while read -r base name; do
 	export vanilla="$run -k vanilla -t 120"
 	export patched="$run -k patched -t 900${base_check_append:+ -a $base_check_append}"
 	export tests=/selftests/run.sh
+	# 5.10 is told at boot which caches enomem may fail alone
+	export failing="-a slub_debug=A,list_lru_memcg,kmalloc-32,kmalloc-64,kmalloc-96,kmalloc-128,kmalloc-192,kmalloc-256"
+	export bug="-- insmod /selftests/bug_mod.ko bug"
 	line=$(printf "%s\n" "$table" | grep "^$name|")
 	want=$(printf "%s\n" "$line" | cut -d'|' -f4)
 	command=$(printf "%s\n" "$line" | cut -d'|' -f5-)
@@ -173,6 +199,8 @@ while read -r base name; do
 done <<END
 $plan
 END
+[ -n "${STEPS:-}" ] || echo "not run, for want of time: $(printf "%s\n" "$table" |
+	awk -F'|' '$2 == "full" { printf "%s%s", c, $1; c = ", " }'); make check-long runs them"
 [ -z "$late" ] || echo "not run, $((budget / 60)) minutes after the start:${late#,}; STEPS='name...' runs them"
 [ -z "$failed" ] || echo "failed:${failed#,}"
 echo "$pass passed, $fail failed, $skip skipped"

@@ -14,6 +14,7 @@
 # Status 1 if a run fails or the patched kernel misses a limit (patches/BASE/limits).
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/compare.sh"
 
 # scale, cgroups, mounts, MB a node, pods, many pods, minutes of guests without KVM
 scales="full 12287 952 2560 500 2000 20
@@ -21,11 +22,6 @@ scales="full 12287 952 2560 500 2000 20
 1/4 3071 952 896 500 1000 10
 1/16 767 952 512 500 1000 8
 small 383 100 256 100 200 4"
-
-# column, kernel, kernel command line
-kernels="base vanilla
-patched patched
-floor vanilla cgroup.memory=nokmem"
 
 nodes=4
 guest_extra=300		# MB that QEMU itself takes
@@ -70,73 +66,24 @@ crowd=$cgroups
 [ "$crowd" -le 10000 ] || crowd=10000
 say "scale $scale: $cgroups cgroups, $mounts mounts, $nodes nodes of $mb MB. Two cores without KVM take about $(field "$scale" 7) minutes for the guests; before that, 12 minutes at most to fetch and build what is not in $cache"
 
-# metrics, program, what it gets, node MB, time-out in s, options of run.sh; those
-# whose metrics are in no row of the table are not run
+# Those whose metrics are in no row of the table are not run.
 programs=$(while read -r metrics rest; do
 	! grep -q "^$metrics\." "$limits" || echo "$metrics $rest"
 done <<END
-report report $cgroups,$mounts $mb 1200
-pods pods $pods $mb 600
-manypods pods $many,3,5,manypods $mb 900
-cost cost 20000,3,$crowd $mb 900 -i
-destroy destroy 40 256 300 -a slab_merge
+report report $cgroups,$mounts $nodes $mb 1200
+pods pods $pods $nodes $mb 600
+manypods pods $many,3,5,manypods $nodes $mb 900
+cost cost 20000,3,$crowd $nodes $mb 900 -i
+destroy destroy 40 $nodes 256 300 -a slab_merge
 END
 )
 
-total=$((4 + $(echo "$kernels" | wc -l) * $(echo "$programs" | wc -l) + 1))
-n=0
-step()
-{
-	n=$((n + 1))
-	stage "stage $n of $total: $*"
-}
-
-step "source"
-tree=$("$top/scripts/fetch.sh" "$base")
-version=$(kernel_version "$tree")
-step "building Linux $version"
-"$top/scripts/build.sh" "$base" vanilla plain >/dev/null
-step "building it with the series"
-"$top/scripts/build.sh" "$base" patched plain >/dev/null
-step "guest image"
-"$top/scripts/image.sh" "$base" >/dev/null
-
-mkdir -p "$results" || die "can't write to $results"
-rm -f "$results"/*.log "$results"/*.console "$results"/*.curve "$results"/table.* "$png"
-
-# run COLUMN KERNEL METRICS PROGRAM ARGS MB TIMEOUT CMDLINE [OPTION]
-run()
-{
-	_args=$(echo "$5" | tr ',-' '  ')
-	step "$3: load_$4 on the $1 kernel"
-	# shellcheck disable=SC2086
-	"$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$nodes" -m "$6" \
-		-t "$7" -a "$8" ${9:-} -o "$results/$1.$3.log" -- \
-		"/selftests/load_$4" $_args >"$results/out" </dev/null || {
-		tail -n 15 "$results/out" >&2
-		die "load_$4 failed on the $1 kernel; the log is $results/$1.$3.log"
-	}
-	rm -f "$results/out"
-}
-
-# One guest at a time: what is compared must not share the processors.
-while read -r metrics program args size timeout option; do
-	while read -r column kernel cmdline; do
-		run "$column" "$kernel" "$metrics" "$program" "$args" "$size" "$timeout" "$cmdline" "$option"
-	done <<-EOK
-	$kernels
-	EOK
-done <<EOP
-$programs
-EOP
+prepare
+rm -f "$png"
+measure
 
 step "table and picture"
-files=
 while read -r column kernel cmdline; do
-	files="$files col=$column"
-	for log in "$results/$column".*.log; do
-		files="$files $log"
-	done
 	sed -n 's/^[# ]*metric report\.curve\.\([0-9]*\) \(-\{0,1\}[0-9.]*\) .*/\1 \2/p' \
 		"$results/$column.report.log" >"$results/$column.curve"
 done <<EOK
@@ -145,20 +92,10 @@ EOK
 commas=$(echo "$cgroups" | sed 's/\([0-9]\)\([0-9]\{3\}\)$/\1,\2/')
 title="Linux $version, $commas cgroups, $mounts mounts, $nodes nodes; $pods pods"
 ! grep -q ^manypods "$limits" || title="$title, and $many"
-for format in text md; do
-	{
-		echo "$title"
-		echo
-		# shellcheck disable=SC2086
-		awk -v format=$format -f "$top/scripts/report.awk" "$limits" $files || echo >"$results/missed"
-	} >"$results/table.$format"
-done
-mv "$results/table.text" "$results/table.txt"
+missed=
+tables "$limits" "$title" || missed=1
 gnuplot -e "dir='$results'; png='$png'; version='$version'; cgroups='$commas'; nodes='$nodes'" \
 	"$top/scripts/plot.gp" || die "gnuplot can't draw $png"
 cat "$results/table.txt"
 say "picture: $png; logs and tables: $results"
-if [ -e "$results/missed" ]; then
-	rm "$results/missed"
-	die "the patched kernel misses a limit, or a figure is missing"
-fi
+[ -z "$missed" ] || die "the patched kernel misses a limit, or a figure is missing"

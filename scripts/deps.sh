@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # deps.sh: install the Debian packages that are missing, as root or by sudo;
 # else say in one sentence what to install. Does nothing when all are there.
-# Usage: scripts/deps.sh
+# Usage: scripts/deps.sh [all]	all: those of "make check-long" as well
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 missing=
 probes=$(packages)
-while read -r package probe; do
+while read -r package probe long; do
+	[ -z "$long" ] || [ "${1:-}" = all ] || continue
 	has "$probe" || missing="$missing $package"
 done <<EOT
 $probes

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # hygiene.sh BASE [CHECK...]: is the series of BASE fit to be sent? KTAP on
-# stdout, status 1 if a check fails. Without CHECK all of these are run:
+# stdout, status 1 if a check fails. Without CHECK all of these but cocci are run:
 #
 #   agree       series file and folder name the same patches
 #   parse       git can read each patch, and it changes something
@@ -19,6 +19,9 @@
 #   build       after each patch the touched files and all of mm/ compile with
 #               W=1, without a warning that the base does not have
 #   sparse      the touched files give no sparse warning that the base does not
+#   kerneldoc   nor a warning of the kernel's kernel-doc
+#   cocci       nor a report of the kernel's scripts/coccinelle (minutes; those
+#               that need coccinelle's OCaml are left out)
 #
 # The patches are applied to the files they touch alone, which takes seconds;
 # build and sparse use a copy of the tree made of hard links. Without a source
@@ -29,13 +32,13 @@ set -eu
 . "$(dirname "$0")/series.sh"
 . "$(dirname "$0")/checks.sh"
 
-all="agree parse headers quilt git_am mbox_am b4 same checkpatch build sparse"
+all="agree parse headers quilt git_am mbox_am b4 same checkpatch build sparse kerneldoc"
 load_base "${1:-}"
 shift
 for c; do
-	case " $all " in
+	case " $all cocci " in
 	*" $c "*) ;;
-	*) die "no check '$c'; known: $all" ;;
+	*) die "no check '$c'; known: $all cocci" ;;
 	esac
 done
 checks=${*:-$all}
@@ -427,6 +430,61 @@ check_sparse()
 	warnings "$work/log" | comm -13 "$work/old" - >"$work/new"
 	cat "$work/new"
 	[ ! -s "$work/new" ]
+}
+
+# both WARN: the touched files before and after the series, in folders of their own,
+# through WARN FILE..., which prints warnings; those that are new are a failure.
+both()
+{
+	for side in old new; do
+		mkdir -p "$work/$side"
+		while read -r f; do
+			mkdir -p "$(dirname "$work/$side/$f")"
+			[ ! -e "$tree/$f" ] || cp "$tree/$f" "$work/$side/$f"
+		done <"$work/files"
+		[ $side = old ] || for p in $patches; do
+			patch -d "$work/new" -p1 -s --fuzz=0 <"$dir/$p"
+		done
+		stage "${1#warn_}: the files $side" 2>&3
+		# by line for line: a new place of an old warning is not new
+		(cd "$work/$side" && "$1" $(find . -name '*.[ch]' | sort)) |
+			sed -E 's/:[0-9]+(:[0-9]+(-[0-9]+)?)?:/:/' | sort -u >"$work/warn.$side"
+		rm -rf "$work/$side"
+	done
+	comm -13 "$work/warn.old" "$work/warn.new" >"$work/warn"
+	cat "$work/warn"
+	[ ! -s "$work/warn" ]
+}
+
+warn_kerneldoc()
+{
+	for f; do
+		"$tree/scripts/kernel-doc" -none "$f" 2>&1 || echo "$f: kernel-doc fails"
+	done | grep -v '^Info:'
+}
+
+check_kerneldoc()
+{
+	need_tree
+	need_cmd python3 perl
+	both warn_kerneldoc
+}
+
+# Each script of the kernel that can report, with its own options.
+warn_cocci()
+{
+	find "$tree/scripts/coccinelle" -name '*.cocci' | sort | while read -r c; do
+		grep -q '^virtual.*report' "$c" && ! grep -q '^@.*script:ocaml' "$c" || continue
+		spatch -D report --very-quiet --no-show-diff --cocci-file "$c" \
+			$(sed -n 's,^// Options: ,,p' "$c") "$@" </dev/null 2>&1 || echo "$c: spatch fails"
+	done
+}
+
+check_cocci()
+{
+	need_tree
+	need_cmd spatch
+	both warn_cocci
 }
 
 stage "hygiene of patches/$base: $(echo "$patches" | wc -l) patches"

@@ -181,8 +181,9 @@ need_mem() {
 	[ "$_free" -ge "$1" ] || die "this run needs $1 MB of memory and the host has $_free MB free: $(($1 - _free)) MB are missing"
 }
 
-# packages: what a package is needed for: "package probe", where the probe is
+# packages: what a package is needed for: "package probe [long]", where the probe is
 # a command, or a file if it begins with "/". Verbs call deps.sh, which reads it.
+# "long": only by verbs that take long.
 packages() {
 	cat <<-'END'
 	gcc gcc
@@ -208,6 +209,13 @@ packages() {
 	e2fsprogs mkfs.ext4
 	xfsprogs mkfs.xfs
 	sparse sparse
+	rsync rsync
+	coccinelle spatch long
+	stress-ng stress-ng long
+	libcap-dev /usr/include/sys/capability.h long
+	libnuma-dev /usr/include/numa.h long
+	libpopt-dev /usr/include/popt.h long
+	liburing-dev /usr/include/liburing.h long
 	END
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # report.awk: the before/after table, from the metric lines of the runs.
 #
-#	awk -v format=text|md -f report.awk LIMITS col=base LOG... \
+#	awk -v format=txt|md|data [-v ratio=1] -f report.awk LIMITS col=base LOG... \
 #		col=patched LOG... col=floor LOG...
 #
 # A log has lines "# metric NAME VALUE UNIT"; all others are ignored; the last
@@ -11,7 +11,8 @@
 #
 # and says that patched must be <= FACTOR * REF + OFFSET, where REF is base,
 # floor, one (a plain number) or "-" (shown, not judged). Status 1 when a row
-# misses its limit or has no data.
+# misses its limit or has no data. With ratio there is a column patched / base. As
+# data a line is: NAME base patched floor verdict, the figures as they are.
 
 # commas S: 1234.5 becomes 1,234.5
 function commas(s,	tail) {
@@ -49,6 +50,17 @@ function must(i,	s) {
 	return s
 }
 
+function quotient(i) {
+	if (!(("patched", name[i]) in value) || !value["base", name[i]])
+		return ""
+	return sprintf("%.3f", value["patched", name[i]] / value["base", name[i]])
+}
+
+# raw COL ROW: the figure as it is
+function raw(col, i) {
+	return ((col, name[i]) in value) ? value[col, name[i]] : "-"
+}
+
 function verdict(i,	limit) {
 	if (!(("patched", name[i]) in value))
 		return "NO DATA"
@@ -60,10 +72,10 @@ function verdict(i,	limit) {
 	return value["patched", name[i]] <= limit ? "ok" : "MISSED"
 }
 
-function row(a, b, c, d, e, f) {
+function row(a, b, c, d, r, e, f) {
 	n++
-	split(a SUBSEP b SUBSEP c SUBSEP d SUBSEP e SUBSEP f, cells, SUBSEP)
-	for (k = 1; k <= 6; k++) {
+	split(a SUBSEP b SUBSEP c SUBSEP d SUBSEP r SUBSEP e SUBSEP f, cells, SUBSEP)
+	for (k = 1; k <= 7; k++) {
 		table[n, k] = cells[k]
 		if (length(cells[k]) > width[k])
 			width[k] = length(cells[k])
@@ -95,26 +107,32 @@ END {
 		print "report.awk: no rows in the limits file" >"/dev/stderr"
 		exit 2
 	}
-	row("", "base", "patched", "floor", "must", "verdict")
+	row("", "base", "patched", "floor", "ratio", "must", "verdict")
 	for (i = 1; i <= rows; i++) {
 		v = verdict(i)
 		if (v == "MISSED" || v == "NO DATA")
 			status = 1
+		if (format == "data")
+			print name[i], raw("base", i), raw("patched", i), raw("floor", i), v
 		row(label[i], cell("base", i), cell("patched", i),
-		    cell("floor", i), must(i), v)
+		    cell("floor", i), quotient(i), must(i), v)
 	}
+	if (format == "data")
+		exit status
 	for (i = 1; i <= n; i++) {
 		line = format == "md" ? "|" : ""
-		for (k = 1; k <= 6; k++) {
+		for (k = 1; k <= 7; k++) {
+			if (k == 5 && !ratio)
+				continue
 			# numbers to the right
-			w = (k >= 2 && k <= 4) ? width[k] : -width[k]
+			w = (k >= 2 && k <= 5) ? width[k] : -width[k]
 			line = line (format == "md" ? " " : k > 1 ? "  " : "") \
 				sprintf("%*s", w, table[i, k]) (format == "md" ? " |" : "")
 		}
 		sub(/ +$/, "", line)
 		print line
 		if (i == 1 && format == "md")
-			print "| --- | ---: | ---: | ---: | --- | --- |"
+			print "| --- | ---: | ---: | ---: |" (ratio ? " ---: |" : "") " --- | --- |"
 	}
 	exit status
 }
