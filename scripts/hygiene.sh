@@ -437,19 +437,19 @@ check_sparse()
 both()
 {
 	for side in old new; do
-		mkdir -p "$work/$side"
+		mkdir -p "$work/both/$side"
 		while read -r f; do
-			mkdir -p "$(dirname "$work/$side/$f")"
-			[ ! -e "$tree/$f" ] || cp "$tree/$f" "$work/$side/$f"
+			mkdir -p "$(dirname "$work/both/$side/$f")"
+			[ ! -e "$tree/$f" ] || cp "$tree/$f" "$work/both/$side/$f"
 		done <"$work/files"
 		[ $side = old ] || for p in $patches; do
-			patch -d "$work/new" -p1 -s --fuzz=0 <"$dir/$p"
+			patch -d "$work/both/new" -p1 -s --fuzz=0 <"$dir/$p"
 		done
 		stage "${1#warn_}: the files $side" 2>&3
 		# by line for line: a new place of an old warning is not new
-		(cd "$work/$side" && "$1" $(find . -name '*.[ch]' | sort)) |
+		(cd "$work/both/$side" && "$1" $(find . -name '*.[ch]' | sort)) |
 			sed -E 's/:[0-9]+(:[0-9]+(-[0-9]+)?)?:/:/' | sort -u >"$work/warn.$side"
-		rm -rf "$work/$side"
+		rm -rf "$work/both/$side"
 	done
 	comm -13 "$work/warn.old" "$work/warn.new" >"$work/warn"
 	cat "$work/warn"

@@ -8,12 +8,14 @@
  * not have the objects.
  */
 #include <linux/kernel.h>
-#include <linux/list_lru.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/version.h>
+/* 3.x's takes spinlocks for granted */
+#include <linux/list_lru.h>
 
 #define NR_OBJECTS	64
 
@@ -30,14 +32,14 @@ struct object {
 	char data[200];
 };
 
-static struct list_lru lru;
+static struct list_lru lru __maybe_unused;
 
-static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
+static unsigned long __maybe_unused count(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	return 0;
 }
 
-static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
+static unsigned long __maybe_unused scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	return SHRINK_STOP;
 }
