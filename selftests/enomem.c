@@ -163,6 +163,8 @@ static void one_case(struct call *c, const char *why)
 	}
 	total = cg_total();
 	ok = pass(c, &nr);
+	/* pages of the disk that were read are charged */
+	ms_drop(3);
 	cg_wait_total(total, 30);
 	ms_settle_drop(&before);
 	end = ms_now() + ENOUGH;
@@ -171,6 +173,7 @@ static void one_case(struct call *c, const char *why)
 			break;
 		ok = pass(c, &nr);
 	}
+	ms_drop(3);
 	if (!cg_wait_total(total, 30)) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
 		ok = false;
@@ -704,6 +707,7 @@ static void places(struct call *calls, const char **why)
 		calls[j].nth = 0;
 		ok = (why[j] || step(&calls[j]) >= 0) && ok;
 	}
+	ms_drop(3);
 	cg_wait_total(total, 30);
 	ms_settle_drop(&before);
 	ms_write(FAILSLAB "verbose", "2");
@@ -745,7 +749,6 @@ static void places(struct call *calls, const char **why)
 			ksft_test_result(p->hits > 0, "%s (%s) can fail\n", p->what, p->own);
 		}
 	}
-	/* the pages that were read are charged */
 	ms_drop(3);
 	if (!cg_wait_total(total, 30)) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
