@@ -12,9 +12,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -102,6 +104,22 @@ static int do_call(void *arg)
 	return 0;
 }
 
+/*
+ * The pages of files, and of the disk, which the last buffers that a CPU looked at
+ * hold as well, are charged to who has read them.
+ */
+static void drop_pages(void)
+{
+	const char *disk = ms_disk(NULL);
+	int fd = disk ? open(disk, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		ioctl(fd, BLKFLSBUF, 0);
+		close(fd);
+	}
+	ms_drop(3);
+}
+
 /* its c->nth allocation fails: 1, or 0 if it has not as many, or -1 */
 static int step(struct call *c)
 {
@@ -163,8 +181,7 @@ static void one_case(struct call *c, const char *why)
 	}
 	total = cg_total();
 	ok = pass(c, &nr);
-	/* pages of the disk that were read are charged */
-	ms_drop(3);
+	drop_pages();
 	cg_wait_total(total, 30);
 	ms_settle_drop(&before);
 	end = ms_now() + ENOUGH;
@@ -173,7 +190,7 @@ static void one_case(struct call *c, const char *why)
 			break;
 		ok = pass(c, &nr);
 	}
-	ms_drop(3);
+	drop_pages();
 	if (!cg_wait_total(total, 30)) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
 		ok = false;
@@ -707,7 +724,7 @@ static void places(struct call *calls, const char **why)
 		calls[j].nth = 0;
 		ok = (why[j] || step(&calls[j]) >= 0) && ok;
 	}
-	ms_drop(3);
+	drop_pages();
 	cg_wait_total(total, 30);
 	ms_settle_drop(&before);
 	ms_write(FAILSLAB "verbose", "2");
@@ -749,7 +766,7 @@ static void places(struct call *calls, const char **why)
 			ksft_test_result(p->hits > 0, "%s (%s) can fail\n", p->what, p->own);
 		}
 	}
-	ms_drop(3);
+	drop_pages();
 	if (!cg_wait_total(total, 30)) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
 		ok = false;
