@@ -438,10 +438,7 @@ both()
 {
 	for side in old new; do
 		mkdir -p "$work/both/$side"
-		while read -r f; do
-			mkdir -p "$(dirname "$work/both/$side/$f")"
-			[ ! -e "$tree/$f" ] || cp "$tree/$f" "$work/both/$side/$f"
-		done <"$work/files"
+		copy_files "$tree" "$work/both/$side" <"$work/files"
 		[ $side = old ] || for p in $patches; do
 			patch -d "$work/both/new" -p1 -s --fuzz=0 <"$dir/$p"
 		done

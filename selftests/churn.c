@@ -254,10 +254,7 @@ static void run(int argc, char **argv)
 		ok = false;
 	}
 	ms_settle_drop(&after);
-	if (!cg_wait_total(total, 30)) {
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
-		ok = false;
-	}
+	ok = cg_gone(total, 30) && ok;
 	/* arrays by id where there are any; slabs that are not full */
 	n = 1024 * 1024 + 128 * 1024 * ms_nodes();
 	ok = ms_back(&before, &after, n) && ok;

@@ -191,10 +191,7 @@ static void one_case(struct call *c, const char *why)
 		ok = pass(c, &nr);
 	}
 	drop_pages();
-	if (!cg_wait_total(total, 30)) {
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
-		ok = false;
-	}
+	ok = cg_gone(total, 30) && ok;
 	most = 128 * 1024 + 32 * 1024 * ms_nodes();
 	/* arrays by id where there are any, and dying cgroups have ids too */
 	if (before.lists_objs < 0 && (c->in_cgroup || c->loud))
@@ -353,7 +350,7 @@ static const char *no_huge(void)
 	return ms_set(THP_ENABLED, "madvise") ? "no transparent huge pages" : NULL;
 }
 
-/* in this process's memory, since what is unmapped at once is not worth a list */
+/* if there is no memory for it, or its lists, it is a small page */
 static int call_huge(struct call *c)
 {
 	char *mem = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
@@ -408,8 +405,9 @@ static const char *no_module(void)
 
 	if (!err)
 		ms_rmmod("lru_mod");
-	return !err ? NULL : ms_nomodules(-err) || ms_nomodules(err) ?
-	       "the module lru_mod can't be loaded" : strerror(-err);
+	if (ms_nomodules(err))
+		return "the module lru_mod can't be loaded";
+	return err ? strerror(-err) : NULL;
 }
 
 static int load(const char *args)
@@ -767,10 +765,7 @@ static void places(struct call *calls, const char **why)
 		}
 	}
 	drop_pages();
-	if (!cg_wait_total(total, 30)) {
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
-		ok = false;
-	}
+	ok = cg_gone(total, 30) && ok;
 	ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes()) && ok;
 	if (after.lists_objs > before.lists_objs + 4) {
 		ksft_print_msg("%ld lists more\n", after.lists_objs - before.lists_objs);

@@ -437,8 +437,7 @@ static void run(int argc, char **argv)
 	/* the cgroups away, the mounts stay */
 	drop_cgroups("d", nr_more);
 	drop_cgroups("c", nr_cgroups);
-	if (!cg_wait_total(total, 60))
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+	cg_gone(total, 60);
 	ms_settle_drop(&after);
 	/* what those had that used the mounts is their parent's now, one for all */
 	then = start;

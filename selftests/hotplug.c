@@ -402,10 +402,7 @@ static void run(int argc, char **argv)
 	}
 	/* a cgroup stays as long as page cache that is charged to it */
 	ms_settle_drop(&after);
-	if (!cg_wait_total(total, 30)) {
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
-		ok = false;
-	}
+	ok = cg_gone(total, 30) && ok;
 	ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes()) && ok;
 	ms_metric("hotplug.left", (after.slab - before.slab) / MS_KB, "kB");
 	ksft_test_result(ok, "nothing is left behind\n");

@@ -203,9 +203,7 @@ static void run(int argc, char **argv)
 	ms_metric("ids.mounts", mounts, "mounts");
 	ksft_test_result(ok && mounts > 0, "mounts come and go while ids grow\n");
 
-	ok = cg_wait_total(total, 30);
-	if (!ok)
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+	ok = cg_gone(total, 30);
 	/*
 	 * What stays: the arrays of the root and old mounts on kernels that have
 	 * them, slabs that are not full.

@@ -649,6 +649,15 @@ bool cg_wait_total(long total, double timeout)
 	return false;
 }
 
+bool cg_gone(long total, double timeout)
+{
+	bool gone = cg_wait_total(total, timeout);
+
+	if (!gone)
+		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+	return gone;
+}
+
 int cg_reclaim_by(const char *rel, const char *how)
 {
 	char val[32];
@@ -1315,7 +1324,6 @@ int ms_mount_disk(const char *dir)
 	return mount(dev, dir, "ext4", 0, NULL);
 }
 
-/* a directory of our own on the disk, without what an earlier test has left */
 static char swap_file[512];
 
 const char *ms_swapon(long pages)
@@ -1361,6 +1369,7 @@ void ms_swapoff(void)
 	swap_file[0] = '\0';
 }
 
+/* a directory of our own on the disk, without what an earlier test has left */
 const char *ms_disk_dir(const char *mnt)
 {
 	const char *dir = fmt_path("%s/" DISK_LABEL, mnt);

@@ -123,68 +123,65 @@ static int first_dir(void)
 	return fd;
 }
 
-static long create(long n)
+/* inline, so that the loops are as they were with the call in them */
+static inline __attribute__((always_inline)) long
+each_name(long n, bool (*fn)(int dir, const char *name))
 {
-	int dir = first_dir(), fd;
 	char name[] = "10000000";
+	int dir = first_dir();
 	long i;
 
 	for (i = 0; i < n; i++) {
-		fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY, 0600);
-		if (fd < 0)
+		if (!fn(dir, name))
 			return -1;
-		close(fd);
 		ms_next_name(name);
 	}
 	close(dir);
 	return n;
+}
+
+static bool create_one(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+	return fd >= 0 && !close(fd);
+}
+
+static long create(long n)
+{
+	return each_name(n, create_one);
+}
+
+static bool delete_one(int dir, const char *name)
+{
+	return !unlinkat(dir, name, 0);
 }
 
 static long delete(long n)
 {
-	char name[] = "10000000";
-	int dir = first_dir();
-	long i;
+	return each_name(n, delete_one);
+}
 
-	for (i = 0; i < n; i++) {
-		if (unlinkat(dir, name, 0))
-			return -1;
-		ms_next_name(name);
-	}
-	close(dir);
-	return n;
+static bool is_there(int dir, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(dir, name, &st, 0);
 }
 
 static long stat_hit(long n)
 {
-	char name[] = "10000000";
-	int dir = first_dir();
-	struct stat st;
-	long i;
+	return each_name(n, is_there);
+}
 
-	for (i = 0; i < n; i++) {
-		if (fstatat(dir, name, &st, 0))
-			return -1;
-		ms_next_name(name);
-	}
-	close(dir);
-	return n;
+static bool is_missing(int dir, const char *name)
+{
+	return !is_there(dir, name) && errno == ENOENT;
 }
 
 static long stat_miss(long n)
 {
-	char name[] = "10000000";
-	int dir = first_dir();
-	struct stat st;
-	long i;
-
-	for (i = 0; i < n; i++) {
-		if (!fstatat(dir, name, &st, 0) || errno != ENOENT)
-			return -1;
-		ms_next_name(name);
-	}
-	close(dir);
-	return n;
+	return each_name(n, is_missing);
 }
 
 static long readdir_all(long n)
@@ -303,20 +300,13 @@ static long drop_caches(long n)
 	return n;
 }
 
-static long vmstat(const char *key)
-{
-	static char buf[16384];
-	char *p;
-
-	ms_read("/proc/sys/vm/stat_refresh", buf, sizeof(buf));
-	p = ms_read("/proc/vmstat", buf, sizeof(buf)) > 0 ? strstr(buf, key) : NULL;
-	return p ? strtol(p + strlen(key), NULL, 10) : 0;
-}
-
 /* those on the list, and those that were shrunk */
 static long shadow_nodes(void)
 {
-	return vmstat("\nworkingset_nodes ") + vmstat("\nworkingset_nodereclaim ");
+	char done[2];
+
+	ms_read("/proc/sys/vm/stat_refresh", done, sizeof(done));
+	return ms_vmstat("workingset_nodes") + ms_vmstat("workingset_nodereclaim");
 }
 
 static int read_sparse(void *arg)

@@ -68,8 +68,7 @@ static void quiet(void)
  */
 static void wait_gone(long total)
 {
-	if (!cg_wait_total(total, 5))
-		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+	cg_gone(total, 5);
 }
 
 static bool lost(const char *who, long full, long after, long base)
