@@ -321,7 +321,7 @@ check_checkpatch()
 }
 
 # Options that the touched files need and the guest does not.
-extra_config="NFS_FS NFS_V4 NFS_V4_1 NFS_V4_2 INET NETWORK_FILESYSTEMS SWAP TRANSPARENT_HUGEPAGE KFENCE XFS_FS MD BLK_DEV_DM DM_SNAPSHOT"
+extra_config="NFS_FS NFS_V4 NFS_V4_1 NFS_V4_2 INET NETWORK_FILESYSTEMS SWAP TRANSPARENT_HUGEPAGE KFENCE XFS_FS BTRFS_FS OVERLAY_FS MD BLK_DEV_DM DM_SNAPSHOT"
 
 # The warnings of a build log: no line numbers, no source lines.
 warnings()

@@ -262,10 +262,12 @@ static long cgroup_rmdir(long n)
 	for (i = n; i--;)
 		if (cg_removef("x%ld", i))
 			return -1;
-	do {
+	for (i = 0; i < 600; i++) {
 		ms_sleep(0.1);
-	} while (cg_total() > shared->total);
-	return n;
+		if (cg_total() <= shared->total)
+			return n;
+	}
+	return -1;
 }
 
 static long cache_dentries(long n)
@@ -283,10 +285,10 @@ static long memcg_reclaim(long n)
 	return cached - ms_dentry_unused() > n / 2 ? n : 0;
 }
 
+/* not measured, so what a CPU holds of its pages can be driven out */
 static long cgroup_away(long n)
 {
-	(void)n;
-	return cgroup_rmdir(1);
+	return !cg_remove("x0") && cg_gone(shared->total, 60) ? n : -1;
 }
 
 /* with nothing to drop but what the last round left */
@@ -380,7 +382,7 @@ static const struct op {
 	{ "cgroup_first", NR_CGROUPS, true, cgroup_mkdir, first_file, cgroup_rmdir },
 	{ "cgroup_rmdir", NR_CGROUPS, true, cgroup_used, cgroup_rmdir, NULL },
 	{ "memcg_reclaim", NR_DENTRIES, true, cache_dentries, memcg_reclaim, cgroup_away },
-	{ "drop_caches", 16, false, NULL, drop_caches, NULL },
+	{ "drop_caches", 128, false, NULL, drop_caches, NULL },
 	{ "page_cache", NR_PAGES, false, make_sparse, page_cache, sparse_away },
 };
 
