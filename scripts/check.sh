@@ -71,16 +71,16 @@ stress		| full | 5.10 7.3 | pass | MINUTES=10 scripts/stress.sh $base
 others		| full | 5.10 7.3 | pass | scripts/others.sh $base
 hotplug		| full | 5.10 7.3 | pass | $patched -f hotplug -n hotplug -- $tests hotplug
 finds-use-after-free | full | 5.10 7.3 | fail a KASAN report | $patched -f kasan $bug=use-after-free
-finds-leak	| full | 5.10 7.3 | fail kmemleak found a leak | $patched -f kasan $bug=leak
+finds-leak	| full | 5.10 7.3 | fail kmemleak found a leak | $patched -f kasan $leaks $bug=leak
 finds-lock-order | full | 5.10 7.3 | fail a lockdep report | $patched -f lockdep $bug=lock-order
 finds-atomic-sleep | full | 5.10 7.3 | fail sleeping in atomic context | $patched -f lockdep $bug=atomic-sleep
 finds-list-corruption | full | 5.10 7.3 | fail list_del corruption | $patched -f lockdep $bug=list-corruption
 finds-data-race	| full | 5.10 7.3 | fail a KCSAN report | $patched -f kcsan $bug=data-race
 END
 	# The whole suite on each debug kernel, on each topology: MB of a node, topology.
-	for f in fault lockdep kasan kcsan; do
+	while read -r f more; do
 		while read -r mb n; do
-			echo "$f-$n | full | 5.10 7.3 | pass | \$patched -f $f -n $n -m $mb -t 3600 \$failing -- \$tests -t 1800"
+			echo "$f-$n | full | 5.10 7.3 | pass | \$patched -f $f -n $n -m $mb -t 3600 $more -- \$tests -t 1800"
 		done <<-'END'
 			512 4
 			2048 1
@@ -89,7 +89,12 @@ END
 			512 cpuless
 			512 offline-node
 		END
-	done
+	done <<-'END'
+		fault $failing
+		lockdep $failing
+		kasan $failing $leaks
+		kcsan $failing
+	END
 }
 
 table=$(steps | sed 's/[ \t]*|[ \t]*/|/g')
@@ -144,6 +149,7 @@ while read -r base name; do
 	export tests=/selftests/run.sh
 	# 5.10 is told at boot which caches enomem may fail alone
 	export failing="-a slub_debug=A,list_lru_memcg,kmalloc-32,kmalloc-64,kmalloc-96,kmalloc-128,kmalloc-192,kmalloc-256"
+	export leaks="${base_kmemleak_append:+-a $base_kmemleak_append}"
 	export bug="-- insmod /selftests/bug_mod.ko bug"
 	line=$(printf "%s\n" "$table" | grep "^$name|")
 	want=$(printf "%s\n" "$line" | cut -d'|' -f4)

@@ -143,7 +143,7 @@ load_base() {
 	[ -f "$top/patches/$1/base.conf" ] || die "no base '$1'; known: ${_known% }"
 	base=$1
 	# what most bases leave as it is
-	base_check_append= base_subject="PATCH $1" base_machine= base_append= base_noise= base_tools=
+	base_check_append= base_kmemleak_append= base_subject="PATCH $1" base_machine= base_append= base_noise= base_tools=
 	. "$top/patches/$1/base.conf"
 	# the user's own tree: for this base alone (KSRC_5_10), or KSRC
 	eval "base_ksrc=\${KSRC_$(echo "$1" | tr . _):-\${KSRC:-}}"

@@ -320,6 +320,17 @@ static int call_lookup(struct call *c)
 	return stat(path, &st) ? errno : 0;
 }
 
+static char huge_dir[512];
+
+/* a file system that does not use alloc_inode_sb() on 5.10 */
+static const char *no_hugetlbfs(void)
+{
+	snprintf(huge_dir, sizeof(huge_dir), "%.400s/huge", ms_dir);
+	if (ms_mkdirf("%s", huge_dir) || ms_mount("hugetlbfs", huge_dir))
+		return "no hugetlbfs";
+	return NULL;
+}
+
 static int call_read(struct call *c)
 {
 	static char buf[65536];
@@ -459,6 +470,7 @@ enum {
 	CREATE,
 	STAT,
 	LOOKUP,
+	HUGE_FILE,
 	MKDIR,
 	READ,
 	HUGE_PAGE,
@@ -489,8 +501,10 @@ static struct point {
 	/* 5.10 */
 	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc __d_alloc",
 	  "lists for a dentry", STAT, 0 },
-	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc inode_init_always_gfp",
+	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc_lru alloc_inode",
 	  "lists for an inode", LOOKUP, 0 },
+	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc inode_init_always",
+	  "lists for an inode that is there already", HUGE_FILE, 0 },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc memcg_online_list_lrus",
 	  "lists that a new cgroup has from the start", MKDIR, 0 },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc lru_mod_init",
@@ -805,6 +819,9 @@ static void run(int argc, char **argv)
 			   call_stat, undo_nothing, 0, false, false, 0 },
 		[LOOKUP] = { "first look at a file on a disk by a cgroup", NULL, true, no_disk,
 			     forget, call_lookup, undo_nothing, 0, false, false, 0 },
+		[HUGE_FILE] = { "first file of a cgroup on hugetlbfs", huge_dir, true,
+				no_hugetlbfs, NULL, call_create, undo_create, ENOSPC,
+				false, true, 0 },
 		[MKDIR] = { "mkdir of a cgroup", NULL, false, NULL, NULL,
 			    call_cgroup, undo_cgroup, 0, true, false, 0 },
 		[READ] = { "first read of a file by a cgroup", NULL, true, no_disk,

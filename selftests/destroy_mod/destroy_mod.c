@@ -19,6 +19,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/kmemleak.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -395,7 +396,8 @@ static int wrong(void)
 		return -ENOMEM;
 	}
 
-	/* Fails for the first, which the kernel says at length. */
+	/* Fails for the first, which the kernel says at length, and keeps. */
+	kmemleak_not_leak(a);
 #ifdef HAVE_DESTROY_BULK
 	kmem_cache_destroy_bulk((struct kmem_cache *[]){ NULL, a, b, NULL, b }, 5);
 	say("twice tried\n");
