@@ -173,8 +173,10 @@ if [ -n "$shell" ]; then
 else
 	serial="-serial file:$console -serial file:$scratch/output"
 fi
+# q35: that of "pc" works out how interrupts are routed in loops of AML, which the
+# kernel gives up after half a minute when each of its allocations is looked after.
 # shellcheck disable=SC2086
-set -- qemu-system-x86_64 $machine $base_machine $numa -nodefaults -display none \
+set -- qemu-system-x86_64 -machine q35 $machine $base_machine $numa -nodefaults -display none \
 	-no-reboot -kernel "$bzimage" -initrd "$scratch/initrd" $serial \
 	-drive "file=$scratch/ext4,format=raw,if=virtio,cache=unsafe" \
 	-drive "file=$scratch/xfs,format=raw,if=virtio,cache=unsafe" \

@@ -503,8 +503,6 @@ static struct point {
 	  "lists for a dentry", STAT, 0 },
 	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc_lru alloc_inode",
 	  "lists for an inode", LOOKUP, 0 },
-	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc hugetlbfs_get_inode",
-	  "lists for an inode that is there already", HUGE_FILE, 0 },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc memcg_online_list_lrus",
 	  "lists that a new cgroup has from the start", MKDIR, 0 },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc lru_mod_init",
