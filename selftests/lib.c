@@ -293,6 +293,13 @@ long ms_arg(int argc, char **argv, int i, const char *env, long def)
 	return val;
 }
 
+int ms_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 void ms_metric(const char *name, double val, const char *unit)
 {
 	if (val == (double)(long)val)

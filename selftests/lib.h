@@ -52,6 +52,7 @@ double ms_now(void);		/* seconds, CLOCK_MONOTONIC */
 uint64_t ms_now_ns(void);
 long ms_arg(int argc, char **argv, int i, const char *env, long def);
 void ms_metric(const char *name, double val, const char *unit);
+int ms_compare(const void *a, const void *b);	/* doubles, for qsort() */
 void ms_kmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ms_expect(const char *regex);	/* kernel messages that are provoked */
 void ms_expect_end(void);

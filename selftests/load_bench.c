@@ -422,13 +422,6 @@ static void drain_charges(void)
 	cg_write("", "memory.high", "max");
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(double *)a, y = *(double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* a task in a cgroup of its own */
 static int rounds(void *arg)
 {
@@ -468,7 +461,7 @@ static int rounds(void *arg)
 	cg_wait_total(total, 30);
 	if (i <= NR_ROUNDS)
 		return 0;	/* not here */
-	qsort(insn, NR_ROUNDS, sizeof(insn[0]), compare);
+	qsort(insn, NR_ROUNDS, sizeof(insn[0]), ms_compare);
 	printf("# %s: %.1f to %.1f\n", op->name, insn[0], insn[NR_ROUNDS - 1]);
 	shared->insn = insn[1];
 	return 0;

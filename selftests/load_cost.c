@@ -128,12 +128,12 @@ static void measure(const char *rel, char *dir, const char *suffix)
 
 /*
  * When what was reclaimed is freed, and by how many callbacks at once, differs
- * from one time to the next by a few percent: the mean of many.
+ * from one time to the next by a few percent, up or down: the median of many.
  */
 static void measure_reclaim(void)
 {
 	struct ms_cache cache;
-	double insn, sum = 0;
+	double insn[NR_RECLAIMS];
 	char rel[64];
 	long left;
 	uint64_t t;
@@ -150,7 +150,7 @@ static void measure_reclaim(void)
 		left = -(ms_dentry_unused() - NR_DENTRIES);
 		t = ms_now_ns();
 		cg_request(rel);
-		insn = (double)(ms_now_ns() - t) / NR_DENTRIES;
+		insn[i] = (double)(ms_now_ns() - t) / NR_DENTRIES;
 		left += ms_dentry_unused();
 		cg_remove(rel);
 		if (left >= NR_DENTRIES) {
@@ -159,10 +159,11 @@ static void measure_reclaim(void)
 		}
 		if (left > NR_DENTRIES / 100)
 			ksft_exit_fail_msg("%ld dentries are left\n", left);
-		sum += insn;
 	}
-	if (i == NR_RECLAIMS)
-		ms_metric("cost.memcg_reclaim", sum / NR_RECLAIMS, "insn");
+	if (i == NR_RECLAIMS) {
+		qsort(insn, NR_RECLAIMS, sizeof(insn[0]), ms_compare);
+		ms_metric("cost.memcg_reclaim", insn[NR_RECLAIMS / 2], "insn");
+	}
 	ms_cache_close(&cache);
 }
 

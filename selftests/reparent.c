@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * When a cgroup goes, what it had cached becomes its parent's: it stays, it
- * counts there, and the parent's limit and drop_caches reclaim it.
+ * counts there, and the parent's limit and drop_caches reclaim it. An object that
+ * nobody has allocated lists for does no harm.
  *
  *   reparent [iterations] [seconds]
  *
@@ -21,6 +22,7 @@
 #include "lib.h"
 
 #define PER_ITERATION	20
+#define STRAY		"/sys/module/lru_mod/parameters/stray"
 
 static struct ms_cache cache;
 static long nr_objects;
@@ -206,6 +208,56 @@ static int churn(void *arg)
 	return 0;
 }
 
+static int load(void *arg)
+{
+	int err = ms_insmod("lru_mod", "");
+
+	(void)arg;
+	return ms_nomodules(err) ? 2 : !!err;
+}
+
+static int add_stray(void *arg)
+{
+	(void)arg;
+	return !!ms_write(STRAY, "add");
+}
+
+/*
+ * Its owner has not allocated lists for it, as nilfs2 does not for some nodes of
+ * the page cache. The parent has lists, so that it is looked for there afterwards.
+ */
+static void without_lists(void)
+{
+	const char *name = "an object without lists is on no list that it is not taken from";
+	char result[16] = "";
+	long total;
+	int ret;
+
+	if (cg_create("has")) {
+		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+		return;
+	}
+	ret = ms_run("has", NODE_ANY, load, NULL);
+	if (ret) {
+		if (ret == 2)
+			ksft_test_result_skip("%s: the module lru_mod can't be loaded\n", name);
+		else
+			ksft_test_result_fail("%s: lru_mod: %d\n", name, ret);
+		return;
+	}
+	total = cg_total();
+	if (cg_create("has/not") || ms_run("has/not", NODE_ANY, add_stray, NULL) ||
+	    cg_remove("has/not") || !cg_gone(total, 30) || ms_write(STRAY, "del")) {
+		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+	} else {
+		ms_modparam("lru_mod", "result", result, sizeof(result));
+		ksft_print_msg("%s\n", result);
+		ksft_test_result(!strcmp(result, "pass"), "%s\n", name);
+	}
+	ms_rmmod("lru_mod");
+	cg_remove("has");
+}
+
 static void many(long iterations, double seconds)
 {
 	const char *name = "many cgroups come, cache and go, with churn beside";
@@ -297,13 +349,14 @@ static void run(int argc, char **argv)
 	if (why)
 		ksft_exit_skip("%s\n", why);
 	flat = ms_version == 1 && !cg_value("", "memory.use_hierarchy");
-	ksft_set_plan(7);
+	ksft_set_plan(8);
 	total = cg_total();
 	levels("a cgroup's objects are reclaimed by its parent's limit", 1, false, BY_LIMIT);
 	levels("a cgroup's objects are reclaimed by drop_caches", 1, false, BY_DROP);
 	levels("objects move up through four levels to a limit", 4, false, BY_LIMIT);
 	levels("objects move up through four levels to drop_caches", 4, false, BY_DROP);
 	levels("objects of every level meet at the top", 3, true, BY_LIMIT);
+	without_lists();
 	many(iterations, seconds);
 	ms_cache_close(&cache);
 	ms_drop(3);

@@ -6,6 +6,10 @@
  *
  * What came of it is in the parameter "result": "pass", "lost" if the lists did
  * not have the objects.
+ *
+ * "stray", when written to, makes an object for which nobody has allocated lists,
+ * charged to the task's cgroup, and adds it ("add"), or takes it off again ("del"):
+ * "lost" if the root's lists, which never had it, have changed.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -86,6 +90,11 @@ static struct object *get(void)
 	return kmem_cache_alloc_lru(cache, &lru, GFP_KERNEL);
 }
 
+static struct object *get_stray(void)
+{
+	return kmem_cache_alloc(cache, GFP_KERNEL);
+}
+
 static void put(struct object *o)
 {
 	kmem_cache_free(cache, o);
@@ -135,6 +144,11 @@ static struct object *get(void)
 	return kmalloc(sizeof(struct object), GFP_KERNEL_ACCOUNT);
 }
 
+static struct object *get_stray(void)
+{
+	return get();
+}
+
 static void put(struct object *o)
 {
 	kfree(o);
@@ -179,6 +193,37 @@ static int use(void)
 	return err;
 }
 
+static struct object *stray;
+
+static int stray_set(const char *val, const struct kernel_param *kp)
+{
+	int nid;
+
+	if (!lists)
+		return -EINVAL;
+	if (!stray && sysfs_streq(val, "add")) {
+		stray = get_stray();
+		if (!stray)
+			return -ENOMEM;
+		INIT_LIST_HEAD(&stray->lru);
+		add(stray);
+		return 0;
+	}
+	if (!stray || !sysfs_streq(val, "del"))
+		return -EINVAL;
+	del(stray);
+	put(stray);
+	stray = NULL;
+	for_each_node(nid)
+		if (list_lru_count_one(&lru, nid, NULL))
+			result = "lost";
+	return 0;
+}
+
+static const struct kernel_param_ops stray_ops = { .set = stray_set };
+module_param_cb(stray, &stray_ops, NULL, 0200);
+MODULE_PARM_DESC(stray, "add: makes an object without lists, and adds it; del: takes it off");
+
 static int __init lru_mod_init(void)
 {
 	int err = setup();
@@ -195,6 +240,8 @@ static int __init lru_mod_init(void)
 
 static void __exit lru_mod_exit(void)
 {
+	if (stray)
+		stray_set("del", NULL);
 	teardown();
 }
 #else
