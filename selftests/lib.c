@@ -346,13 +346,22 @@ const char *cg_path(const char *rel, const char *file)
 static int cg_enable(const char *path)
 {
 	char buf[1024];
+	int i;
 
 	if (ms_version == 1)
 		return 0;
 	if (ms_read(fmt_path("%s/cgroup.subtree_control", path), buf, sizeof(buf)) > 0 &&
 	    strstr(buf, "memory"))
 		return 0;
-	return ms_write(fmt_path("%s/cgroup.subtree_control", path), "+memory");
+	/* the last task may not have left yet */
+	for (i = 0; i < 500; i++) {
+		if (!ms_write(fmt_path("%s/cgroup.subtree_control", path), "+memory"))
+			return 0;
+		if (errno != EBUSY)
+			break;
+		ms_sleep(0.01);
+	}
+	return -1;
 }
 
 int cg_create(const char *rel)

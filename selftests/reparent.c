@@ -219,7 +219,7 @@ static int load(void *arg)
 static int add_stray(void *arg)
 {
 	(void)arg;
-	return !!ms_write(STRAY, "add");
+	return ms_write(STRAY, "add") ? errno : 0;
 }
 
 /*
@@ -246,9 +246,9 @@ static void without_lists(void)
 		return;
 	}
 	total = cg_total();
-	if (cg_create("has/not") || ms_run("has/not", NODE_ANY, add_stray, NULL) ||
-	    cg_remove("has/not") || !cg_gone(total, 30) || ms_write(STRAY, "del")) {
-		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+	ret = cg_create("has/not") ? errno : ms_run("has/not", NODE_ANY, add_stray, NULL);
+	if (cg_remove("has/not") || !cg_gone(total, 30) || ret || ms_write(STRAY, "del")) {
+		ksft_test_result_fail("%s: %d, %s\n", name, ret, strerror(errno));
 	} else {
 		ms_modparam("lru_mod", "result", result, sizeof(result));
 		ksft_print_msg("%s\n", result);
