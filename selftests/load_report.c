@@ -111,7 +111,7 @@ static void percent(const char *name, long after, long before)
 static void run(int argc, char **argv)
 {
 	struct ms_mem base, some, alone, cgroups, mounts, back, final;
-	long total, few, before, i;
+	long total, few, growth = 0, before, i;
 	double t;
 
 	nr_cgroups = ms_arg(argc, argv, 1, NULL, 12287);
@@ -139,11 +139,15 @@ static void run(int argc, char **argv)
 	drop_mounts(few);
 	drop_cgroups(64);
 	cg_wait_total(total, 30);
-	ms_settle_drop(&base);
-	make_mounts(few, false);
-	ms_settle_drop(&some);
-	drop_mounts(few);
-	ms_settle_drop(&base);
+	/* slabs that are not full hide some of it, not the same each time */
+	for (i = 0; i < 4; i++) {
+		make_mounts(few, false);
+		ms_settle_drop(&some);
+		drop_mounts(few);
+		ms_settle_drop(&base);
+		if (some.slab - base.slab > growth)
+			growth = some.slab - base.slab;
+	}
 	show("baseline", &base);
 
 	printf("# %ld cgroups\n", nr_cgroups);
@@ -193,8 +197,8 @@ static void run(int argc, char **argv)
 	show("alone", &alone);
 	drop_mounts(nr_mounts);
 	before = alone.slab - final.slab;
-	if (before > (some.slab - base.slab) / few * nr_mounts * 3 / 2)
-		before = (some.slab - base.slab) / few * nr_mounts * 3 / 2;
+	if (before > growth * nr_mounts / few * 3 / 2)
+		before = growth * nr_mounts / few * 3 / 2;
 	before += base.slab;
 	percent("report.back.slab_diff", back.slab, before);
 	ms_metric("report.back.slab_more", (back.slab - before) / MS_MB, "MB");
