@@ -665,12 +665,28 @@ bool cg_wait_total(long total, double timeout)
 	return false;
 }
 
+/* what our cgroups, and those below that are dying, are charged for */
+static void show_charges(void)
+{
+	char buf[16384], *line, *save;
+	long val;
+
+	if (ms_read(cg_path("", "memory.stat"), buf, sizeof(buf)) <= 0)
+		return;
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strncmp(line, "pg", 2) && strncmp(line, "workingset", 10) &&
+		    sscanf(line, "%*s %ld", &val) == 1 && val)
+			ksft_print_msg("charged: %s\n", line);
+}
+
 bool cg_gone(long total, double timeout)
 {
 	bool gone = cg_wait_total(total, timeout);
 
-	if (!gone)
+	if (!gone) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
+		show_charges();
+	}
 	return gone;
 }
 
