@@ -342,26 +342,33 @@ const char *cg_path(const char *rel, const char *file)
 			file ? "/" : "", file ? file : "");
 }
 
+/*
+ * After a call that failed: is it worth another? The last task may not have left
+ * yet, or a child may still be on its way out.
+ */
+static bool still_busy(int *tries)
+{
+	if (errno != EBUSY || ++*tries == 500)
+		return false;
+	ms_sleep(0.01);
+	return true;
+}
+
 /* children of this cgroup get the controller */
 static int cg_enable(const char *path)
 {
 	char buf[1024];
-	int i;
+	int tries = 0;
 
 	if (ms_version == 1)
 		return 0;
 	if (ms_read(fmt_path("%s/cgroup.subtree_control", path), buf, sizeof(buf)) > 0 &&
 	    strstr(buf, "memory"))
 		return 0;
-	/* the last task may not have left yet */
-	for (i = 0; i < 500; i++) {
-		if (!ms_write(fmt_path("%s/cgroup.subtree_control", path), "+memory"))
-			return 0;
-		if (errno != EBUSY)
-			break;
-		ms_sleep(0.01);
-	}
-	return -1;
+	while (ms_write(fmt_path("%s/cgroup.subtree_control", path), "+memory"))
+		if (!still_busy(&tries))
+			return -1;
+	return 0;
 }
 
 int cg_create(const char *rel)
@@ -410,19 +417,14 @@ int cg_create_path(const char *rel)
 	return 0;
 }
 
-/* the last task may not have left yet, or a child may still be on its way out */
 static int rmdir_retry(const char *path)
 {
-	int i;
+	int tries = 0;
 
-	for (i = 0; i < 500; i++) {
-		if (!rmdir(path) || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
+	while (rmdir(path) && errno != ENOENT)
+		if (!still_busy(&tries))
 			return -1;
-		ms_sleep(0.01);
-	}
-	return -1;
+	return 0;
 }
 
 int cg_remove(const char *rel)

@@ -243,6 +243,7 @@ static void without_lists(void)
 			ksft_test_result_skip("%s: the module lru_mod can't be loaded\n", name);
 		else
 			ksft_test_result_fail("%s: lru_mod: %d\n", name, ret);
+		cg_remove("has");
 		return;
 	}
 	total = cg_total();
