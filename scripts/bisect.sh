@@ -42,6 +42,6 @@ sleep 1'
 
 [ $# -gt 0 ] || set -- $(seq 1 "$total")
 for n; do
-	eval "check_$n() { stage \"after patch $n of $total\" 2>&3; \"$top/scripts/run.sh\" -b $base -k upto:$n -t 120 -- sh -c \"\$smoke\" 2>&3; }"
+	eval "check_$n() { stage \"after patch $n of $total\" 2>&3; \"$top/scripts/run.sh\" -b $base -k upto:$n -f smoke -t 120 -- sh -c \"\$smoke\" 2>&3; }"
 done
 ktap_run "$@"

@@ -198,7 +198,7 @@ static void one_case(struct call *c, const char *why)
 		most += 1024 * 1024;
 	if (!ms_back(&before, &after, most))
 		ok = false;
-	more = after.slab - before.slab;
+	more = after.used - before.used;
 	ksft_print_msg("%ld allocations can fail; %ld passes; %ld kB more; kmalloc-32 %ld more\n",
 		       nr, passes, more / 1024, after.k32_objs - before.k32_objs);
 	if (after.lists_objs >= 0) {

@@ -125,25 +125,25 @@ static long slack(void)
 	return 96 * 1024 + 32 * 1024 * ms_nodes();
 }
 
-static bool back_to(const struct ms_mem *now, const struct ms_mem *then, const char *name)
+/* caches dropped, and what waits for a worker has had its time */
+static bool back_to(const struct ms_mem *then, const char *name)
 {
-	long more = now->slab - then->slab;
-	long most = then->slab / 100;
+	struct ms_mem now;
+	long most = then->used / 100;
+	bool ok;
 
 	/* the longer ago, the more of that: tasks, their files, their signals */
 	if (most < slack() + 256 * 1024)
 		most = slack() + 256 * 1024;
-	number(name, more / MS_KB, "kB");
-	if (more > most)
-		ms_grown(then, now);
-	if (now->lists_objs > then->lists_objs) {
+	ok = ms_back(then, &now, most);
+	number(name, (now.used - then->used) / MS_KB, "kB");
+	/* but for the cgroup of this test and the root file system */
+	if (now.lists_objs > then->lists_objs + 16) {
 		ksft_print_msg("%ld lists more than before\n",
-			       now->lists_objs - then->lists_objs);
-		/* but for the cgroup of this test and the root file system */
-		if (now->lists_objs > then->lists_objs + 16)
-			return false;
+			       now.lists_objs - then->lists_objs);
+		ok = false;
 	}
-	return more <= most;
+	return ok;
 }
 
 /* a file of the cgroup's own on each mount */
@@ -438,12 +438,11 @@ static void run(int argc, char **argv)
 	drop_cgroups("d", nr_more);
 	drop_cgroups("c", nr_cgroups);
 	cg_gone(total, 60);
-	ms_settle_drop(&after);
 	/* what those had that used the mounts is their parent's now, one for all */
 	then = start;
-	then.slab += few + nr_mounts * 2 * (list_size() + 640);
+	then.used += few + nr_mounts * 2 * (list_size() + 640);
 	then.lists_objs += nr_mounts * 2;
-	bytes_result(back_to(&after, &then, "gone.more"),
+	bytes_result(back_to(&then, "gone.more"),
 		     "gone: memory is back with the mounts still there");
 
 	/* deep: only the leaves use the mounts */
@@ -485,13 +484,11 @@ static void run(int argc, char **argv)
 	if (cg_remove_tree(""))
 		die("rmdir of deep cgroups", 0);
 	cg_wait_total(total, 60);
-	ms_settle_drop(&after);
-	bytes_result(back_to(&after, &then, "deep.more"),
+	bytes_result(back_to(&then, "deep.more"),
 		     "deep: memory is back once the cgroups are gone");
 
 	drop_mounts();
-	ms_settle_drop(&after);
-	bytes_result(back_to(&after, &start, "end.more"),
+	bytes_result(back_to(&start, "end.more"),
 		     "gone: memory is back once the mounts are gone too");
 
 	make_cgroups("c", nr_cgroups);

@@ -212,7 +212,7 @@ static void run(int argc, char **argv)
 	if (slab_cache("list_lru_memcg").found)
 		n = 256 * 1024 + 64 * 1024 * ms_nodes();
 	ok = ms_back(&before, &after, n) && ok;
-	ms_metric("ids.left", (after.slab - before.slab) / MS_KB, "kB");
+	ms_metric("ids.left", (after.used - before.used) / MS_KB, "kB");
 	ksft_test_result(ok, "nothing is left behind\n");
 	ksft_exit(!ksft_get_fail_cnt());
 }
