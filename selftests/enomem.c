@@ -110,8 +110,7 @@ static int do_call(void *arg)
  */
 static void drop_pages(void)
 {
-	const char *disk = ms_disk(NULL);
-	int fd = disk ? open(disk, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = ms_open_disk();
 
 	if (fd >= 0) {
 		ioctl(fd, BLKFLSBUF, 0);

@@ -692,6 +692,43 @@ static void show_charges(void)
 			ksft_print_msg("charged: %s\n", line);
 }
 
+/*
+ * The pages that dying cgroups are charged for, by their flags. To the kernel they are
+ * those of the nearest cgroup that lives: ours, which has no tasks.
+ */
+static void show_pages(void)
+{
+	static uint64_t cgroup[4096], flags[4096];
+	struct { uint64_t flags; long pages; } kind[16] = { { 0, 0 } };
+	int of = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
+	int is = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	unsigned int i, k, n;
+	struct stat st;
+	ssize_t len;
+
+	if (of < 0 || is < 0 || stat(cg_base, &st)) {
+		ksft_print_msg("with CONFIG_PROC_PAGE_MONITOR the pages would be listed\n");
+		return;
+	}
+	while ((len = read(of, cgroup, sizeof(cgroup))) > 0 && read(is, flags, len) == len) {
+		n = len / sizeof(cgroup[0]);
+		for (i = 0; i < n; i++) {
+			if (cgroup[i] != st.st_ino)
+				continue;
+			for (k = 0; k < ARRAY_LEN(kind) - 1 && kind[k].pages &&
+			     kind[k].flags != flags[i]; k++)
+				;
+			kind[k].flags = flags[i];
+			kind[k].pages++;
+		}
+	}
+	close(of);
+	close(is);
+	for (k = 0; k < ARRAY_LEN(kind) && kind[k].pages; k++)
+		ksft_print_msg("charged: %ld pages with /proc/kpageflags 0x%llx\n",
+			       kind[k].pages, (unsigned long long)kind[k].flags);
+}
+
 bool cg_gone(long total, double timeout)
 {
 	bool gone = cg_wait_total(total, timeout);
@@ -699,6 +736,7 @@ bool cg_gone(long total, double timeout)
 	if (!gone) {
 		ksft_print_msg("%ld cgroups are still dying\n", cg_total() - total);
 		show_charges();
+		show_pages();
 	}
 	return gone;
 }
@@ -1244,13 +1282,51 @@ static bool mounted_dev(dev_t dev)
 
 #define DISK_LABEL	"memcg_slab"
 
+/*
+ * A node of our own for a block device, until node_away().  On 5.10 the one in /dev,
+ * once used, holds the device's inode (bd_acquire()), and that one the cgroup by which
+ * it was dirtied (inode_attach_wb()).
+ */
+static const char *node_of(const char *dev)
+{
+	static char node[PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(node, sizeof(node), "%s/disk.node", ms_dir);
+	if (stat(dev, &st) || !S_ISBLK(st.st_mode) ||
+	    mknod(node, S_IFBLK | 0600, st.st_rdev))
+		return dev;
+	return node;
+}
+
+static void node_away(void)
+{
+	unlink(fmt_path("%s/disk.node", ms_dir));
+}
+
+static int open_disk(const char *dev)
+{
+	int fd = open(node_of(dev), O_RDONLY | O_CLOEXEC);
+
+	node_away();
+	return fd;
+}
+
+static int mount_disk(const char *dev, const char *dir, unsigned long flags, const char *data)
+{
+	int ret = mount(node_of(dev), dir, "ext4", flags, data);
+
+	node_away();
+	return ret;
+}
+
 /* 1: an ext4 with our label, 0: an ext4, -1: none */
 static int ext4_label(const char *dev)
 {
 	unsigned char sb[1024];
 	int fd, ret = -1;
 
-	fd = open(dev, O_RDONLY | O_CLOEXEC);
+	fd = open_disk(dev);
 	if (fd < 0)
 		return -1;
 	if (pread(fd, sb, sizeof(sb), 1024) == sizeof(sb) &&
@@ -1269,7 +1345,7 @@ static bool empty_fs(const char *dev)
 	DIR *d;
 
 	mkdir(dir, 0755);
-	if (mount(dev, dir, "ext4", MS_RDONLY, "noload"))
+	if (mount_disk(dev, dir, MS_RDONLY, "noload"))
 		return false;
 	d = opendir(dir);
 	while (d && (de = readdir(d)))
@@ -1369,7 +1445,14 @@ int ms_mount_disk(const char *dir)
 		errno = ENODEV;
 		return -1;
 	}
-	return mount(dev, dir, "ext4", 0, NULL);
+	return mount_disk(dev, dir, 0, NULL);
+}
+
+int ms_open_disk(void)
+{
+	const char *dev = ms_disk(NULL);
+
+	return dev ? open_disk(dev) : -1;
 }
 
 static char swap_file[512];

@@ -168,6 +168,7 @@ int ms_mkdirf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* a disk with an ext4 that may be written to; NULL and the reason if none */
 const char *ms_disk(const char **why);
 int ms_mount_disk(const char *dir);
+int ms_open_disk(void);			/* to read, or -1 */
 const char *ms_disk_dir(const char *mnt);	/* where files may be made on it */
 /* swap on a file of that disk, once; NULL, or why not */
 const char *ms_swapon(long pages);
