@@ -62,6 +62,8 @@ static const struct {
 
 static void test_count(void)
 {
+	/* 5.10's worker may begin with the first of a few, and then takes the others */
+	bool worker = ms_has_function("slab_caches_to_rcu_destroy_workfn");
 	unsigned int i;
 	int err = run_mode("count", 0);
 
@@ -73,11 +75,14 @@ static void test_count(void)
 		char metric[64];
 
 		if (line && *line >= '0' && *line <= '9') {
+			int most = kinds[i].most;
 			int n = atoi(line);
 
+			if (worker && !strcmp(kinds[i].name, "six_typesafe"))
+				most = 2;
 			snprintf(metric, sizeof(metric), "destroy.%s", kinds[i].name);
 			ms_metric(metric, n, "barriers");
-			ksft_test_result(n <= kinds[i].most, "%s: %d\n", kinds[i].what, n);
+			ksft_test_result(n <= most, "%s: %d\n", kinds[i].what, n);
 		} else if (line && !strncmp(line, "nomerge", 7)) {
 			ksft_test_result_skip("%s: this kernel shares no caches\n", kinds[i].what);
 		} else {

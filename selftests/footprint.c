@@ -93,17 +93,9 @@ static void number(const char *name, double val, const char *unit)
 static bool kasan(void)
 {
 	static int found = -1;
-	char line[256];
-	FILE *f;
 
-	if (found >= 0)
-		return found;
-	found = 0;
-	f = fopen("/proc/kallsyms", "r");
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = !!strstr(line, " __asan_register_globals\n");
-	if (f)
-		fclose(f);
+	if (found < 0)
+		found = ms_has_function("__asan_register_globals");
 	return found;
 }
 

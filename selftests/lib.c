@@ -186,6 +186,20 @@ bool ms_kernel_said(const char *text)
 	return strstr(from, text);
 }
 
+bool ms_has_function(const char *name)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[256], want[128];
+	bool found = false;
+
+	snprintf(want, sizeof(want), " %s\n", name);
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, want);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 const char *ms_beside(const char *file)
 {
 	static char path[PATH_MAX];

@@ -62,6 +62,7 @@ void ms_expect_end(void);
 			"INFO: (Slab|Object)|Slab 0x|Object 0x|Call Trace|" \
 			"Disabling lock debugging|Tainted|=====|-----"
 bool ms_kernel_said(const char *text);	/* since ms_expect() */
+bool ms_has_function(const char *name);	/* the kernel; not one of a module */
 const char *ms_beside(const char *file);	/* in the directory of the program */
 /* NAME.ko, beside the program or in NAME/ there; 0 or -errno */
 int ms_insmod(const char *name, const char *args);
