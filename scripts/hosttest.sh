@@ -406,6 +406,7 @@ INFO: task mount:12 blocked for more than 120 seconds.|1..1/ok 1 a|off|hung task
 Kernel panic - not syncing: x|1..1|off|panicked
 Out of memory: Killed process 1|1..1/ok 1 a|off|out of memory
 Memory cgroup out of memory: Killed process 9|1..1/ok 1 a|off|
+Call Trace:|1..1/ok 1 a|off|stack trace
 Linux version 0.1|1..1/ok 1 a|off|rebooted
 |1..2/ok 1 a|off|cut short
 |1..2/ok 1 a/not ok 2 b|off|not ok 2 b
@@ -445,6 +446,12 @@ check_verdict()
 	printf '1..1\nok 1 a\nlean-memcg: exit 0 N\n' >"$work/out"
 	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
 		-v noise='at a.c:[0-9]+ f' "$work/con" "$work/out" || { echo "noise is not tolerated"; rc=1; }
+	# what limits lead to
+	for line in 'a invoked oom-killer: gfp_mask=0x1' 'oom_reaper: unable to reap pid:9 (a)'; do
+		printf 'Linux version 0.1.7\n[ 0.1] %s\n[ 0.1] Call Trace:\n' "$line" >"$work/con"
+		awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
+			"$work/con" "$work/out" || { echo "'$line' is not tolerated"; rc=1; }
+	done
 	# the command's own status comes through
 	printf 'Linux version 0.1.7\n' >"$work/con"
 	echo "lean-memcg: exit 7 N" >"$work/out"
