@@ -257,7 +257,7 @@ static void run(int argc, char **argv)
 	ok = cg_gone(total, 30) && ok;
 	/* arrays by id where there are any; slabs that are not full */
 	n = 1024 * 1024 + 128 * 1024 * ms_nodes();
-	ok = ms_back(&before, &after, n) && ok;
+	ok = ms_back(&before, &after, n, 30) && ok;
 	ms_metric("churn.left", (after.used - before.used) / MS_KB, "kB");
 	if (after.lists_objs >= 0)
 		ms_metric("churn.lists_left", after.lists_objs - before.lists_objs, "objects");

@@ -195,7 +195,7 @@ static void one_case(struct call *c, const char *why)
 	/* arrays by id where there are any, and dying cgroups have ids too */
 	if (before.lists_objs < 0 && (c->in_cgroup || c->loud))
 		most += 1024 * 1024;
-	if (!ms_back(&before, &after, most))
+	if (!ms_back(&before, &after, most, 30))
 		ok = false;
 	more = after.used - before.used;
 	ksft_print_msg("%ld allocations can fail; %ld passes; %ld kB more; kmalloc-32 %ld more\n",
@@ -777,7 +777,7 @@ static void places(struct call *calls, const char **why)
 	}
 	drop_pages();
 	ok = cg_gone(total, 30) && ok;
-	ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes()) && ok;
+	ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes(), 30) && ok;
 	if (after.lists_objs > before.lists_objs + 4) {
 		ksft_print_msg("%ld lists more\n", after.lists_objs - before.lists_objs);
 		ok = false;

@@ -131,7 +131,7 @@ static bool back_to(const struct ms_mem *then, const char *name)
 		ms_settle_drop(&now);
 		ok = true;
 	} else {
-		ok = ms_back(then, &now, most);
+		ok = ms_back(then, &now, most, 30);
 	}
 	number(name, (now.used - then->used) / MS_KB, "kB");
 	/* but for the cgroup of this test and the root file system */

@@ -211,7 +211,7 @@ static void run(int argc, char **argv)
 	n = (NR_OLD + 16) * 2 * 2 * (most + 16) * 40L * ms_nodes() + 1024 * 1024;
 	if (slab_cache("list_lru_memcg").found)
 		n = 256 * 1024 + 64 * 1024 * ms_nodes();
-	ok = ms_back(&before, &after, n) && ok;
+	ok = ms_back(&before, &after, n, 30) && ok;
 	ms_metric("ids.left", (after.used - before.used) / MS_KB, "kB");
 	ksft_test_result(ok, "nothing is left behind\n");
 	ksft_exit(!ksft_get_fail_cnt());

@@ -1194,9 +1194,9 @@ void ms_grown(const struct ms_mem *before, const struct ms_mem *after)
  * What is leaked stays; what waits for a grace period or a worker goes.  By objects:
  * one that lives on holds all the pages of its slab.
  */
-bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit)
+bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit, double timeout)
 {
-	double end = ms_now() + 30;
+	double end = ms_now() + timeout;
 
 	do {
 		settle(after, true);

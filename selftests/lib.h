@@ -151,7 +151,7 @@ void ms_settle(struct ms_mem *m);	/* wait until it stands still */
 void ms_settle_drop(struct ms_mem *m);	/* the same, VFS caches dropped */
 void ms_grown(const struct ms_mem *before, const struct ms_mem *after); /* which caches */
 /* wait until objects take at most limit bytes more than before; if not, say what grew */
-bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit);
+bool ms_back(const struct ms_mem *before, struct ms_mem *after, long limit, double timeout);
 void ms_shrink(void);			/* give back empty slabs */
 void ms_rcu(void);
 int ms_drop(int what);			/* drop_caches */

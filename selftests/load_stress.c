@@ -644,18 +644,10 @@ static int count_mounts(void)
  */
 static bool back(const struct ms_mem *before, struct ms_mem *after)
 {
-	double end = ms_now() + 360;
-	bool ok;
-
-	for (;;) {
-		ms_settle_drop(after);
-		ok = after->used - before->used <= before->used / 100;
-		if (ok || ms_now() > end)
-			break;
-		ms_sleep(1);
-	}
+	if (!ms_back(before, after, before->used / 100, 360))
+		return false;
 	ms_grown(before, after);
-	return ok;
+	return true;
 }
 
 static void run(int argc, char **argv)

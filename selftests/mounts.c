@@ -6,8 +6,8 @@
  *   mounts [mounts]
  *
  * The last shrinker is that of an XFS, whose inodes are allocated with __GFP_NOFAIL,
- * and opened by a handle, so that no dentry comes first. To ask kmalloc() for two
- * pages or more like that for the cgroup's bits is a WARNING of the kernel, which who
+ * and opened by a handle, so that no dentry comes first. To ask kmalloc() for more
+ * than two pages like that for the cgroup's bits is a WARNING of the kernel, which who
  * runs this looks for. The file system is the one on the device $MEMCG_SLAB_XFS, to
  * which a file is written.
  */
