@@ -641,14 +641,13 @@ long cg_total(void)
  * cgroup's or on 7.3 seven's, also none: drain_all_stock() looks for cgroups with
  * pages.  So give each CPU a batch of pages that are charged to one more cgroup.
  */
-static int visit_cpus(void *unused)
+static int visit_cpus(void *pages)
 {
-	const size_t len = 256 * sysconf(_SC_PAGESIZE);
+	const size_t len = *(long *)pages * sysconf(_SC_PAGESIZE);
 	cpu_set_t all, one;
 	int cpu;
 	char *p;
 
-	(void)unused;
 	if (sched_getaffinity(0, sizeof(all), &all))
 		return 1;
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -664,12 +663,18 @@ static int visit_cpus(void *unused)
 	return 0;
 }
 
-/* its removal drains each CPU that has pages of it in stock, whoever else has */
+/*
+ * Its removal drains each CPU that has pages of it in stock, whoever else has. A stock
+ * that is used to its last page would keep it instead, so the next has a page more.
+ */
 static void drain_cpus(void)
 {
+	static long pages = 256;
+
 	if (cg_create("drain"))
 		return;
-	ms_run("drain", NODE_ANY, visit_cpus, NULL);
+	pages++;
+	ms_run("drain", NODE_ANY, visit_cpus, &pages);
 	cg_remove("drain");
 }
 
