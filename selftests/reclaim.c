@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,6 +164,30 @@ static bool by_drop(long base, long gone)
 	return !left(base, "drop_caches");
 }
 
+/* drops all that a file system has cached, whoever's it is */
+static int remount(long i)
+{
+	char dir[512];
+
+	snprintf(dir, sizeof(dir), "%.300s/m%ld", ms_dir, i % nr_mounts);
+	return mount(NULL, dir, NULL, MS_REMOUNT, NULL);
+}
+
+static bool by_remount(long base, long gone)
+{
+	long i;
+
+	(void)gone;
+	for (i = 0; i < nr_mounts; i++) {
+		if (remount(i)) {
+			ksft_print_msg("remount: %s\n", strerror(errno));
+			return false;
+		}
+	}
+	ms_rcu();
+	return !left(base, "a remount of each file system");
+}
+
 static bool by_drop_of_root(long base, long gone)
 {
 	long c;
@@ -184,6 +209,7 @@ static const struct route {
 	  NULL, true, by_limits },
 	{ "by the limit of the parent", NULL, true, by_parent },
 	{ "by memory.reclaim of the parent", "memory.reclaim", true, by_request },
+	{ "by a remount of each file system", NULL, false, by_remount },
 	{ "by drop_caches", NULL, false, by_drop },
 	{ "by drop_caches, with all the cgroups gone", NULL, false, by_drop_of_root },
 };
@@ -239,7 +265,7 @@ static void by_route(const struct route *r, long gone)
 	quiet();
 }
 
-#define NR_RECLAIMERS	2
+enum { BY_CGROUP, BY_ALL, BY_MOUNT, NR_RECLAIMERS };
 #define NR_ROUNDS	5
 #define MOUNTS_AT_ONCE	6
 
@@ -250,21 +276,26 @@ static struct shared {
 } *shared;
 
 /*
- * One task asks for memory of each cgroup there is, the other for that of all,
- * again and again. (A limit would make the tasks in the cgroup sleep.)
+ * One task asks for memory of each cgroup there is, one for that of all, and one for
+ * what each mount has, again and again. (A limit would make the tasks in the cgroup
+ * sleep.)
  */
 static int reclaimer(void *arg)
 {
-	bool all = arg || !cg_has("top", "memory.reclaim");
+	long how = (long)arg;
 	char rel[64];
 	long c;
 
-	while (!shared->stop) {
-		if (all) {
+	if (how == BY_CGROUP && !cg_has("top", "memory.reclaim"))
+		how = BY_ALL;
+	for (c = 0; how != BY_CGROUP && !shared->stop; c++) {
+		if (how == BY_ALL)
 			ms_drop(2 | 4);		/* 4: do not log it */
-			shared->reclaims++;
-			continue;
-		}
+		else if (remount(c))
+			return 1;
+		shared->reclaims++;
+	}
+	while (!shared->stop) {
 		for (c = 0; c < nr_cgroups && !shared->stop; c++) {
 			rel_of(rel, sizeof(rel), c);
 			/* it may have gone */
