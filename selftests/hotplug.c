@@ -13,6 +13,9 @@
  * MEMCG_SLAB_PROBE=<physical address> the kernel learns of the node's first
  * memory only after the older two were made.
  *
+ * And cgroups whose charges CPUs keep are removed while these CPUs go and come:
+ * afterwards each CPU still gives back what it keeps.
+ *
  * Each way is skipped where the kernel or the machine can't.
  */
 #include <dirent.h>
@@ -64,7 +67,7 @@ static int blocks;
 static pid_t user;			/* of the node's memory */
 static char used[300];			/* a file there */
 static long busy;			/* writes that had to be done again */
-static volatile bool *settled;		/* the user has what it wants */
+static volatile bool *settled;		/* the user has what it wants, or charge() had it */
 
 static void add_step(struct way *w, const char *path, const char *val)
 {
@@ -300,6 +303,42 @@ static void under_load(const struct way *w, long times, long seconds)
 	ksft_test_result(ok, "%s under load\n", w->name);
 }
 
+static int charge(void *arg)
+{
+	(void)arg;
+	while (!*settled)
+		cg_drain_cpus();
+	return 0;
+}
+
+/*
+ * A CPU that goes just when it is asked for its charges was never asked again: what is
+ * charged on it after that held its cgroup.
+ */
+static void charges(long total, long seconds)
+{
+	const char *name = "a CPU that came back gives back charges";
+	double end = ms_now() + seconds;
+	bool ok = true;
+	pid_t pid;
+
+	if (cpus.why) {
+		ksft_test_result_skip("%s: %s\n", name, cpus.why);
+		return;
+	}
+	*settled = false;
+	pid = ms_spawn(NULL, NODE_ANY, charge, NULL);
+	while (ok && ms_now() < end)
+		ok = once(&cpus);
+	*settled = true;
+	ms_wait(pid);
+	cg_drain_cpus();
+	ok = cg_gone(total, 20) && ok;
+	/* what is left goes this way, so that it is this test's alone */
+	once(&cpus);
+	ksft_test_result(ok, "%s\n", name);
+}
+
 static int fill(void *arg)
 {
 	return ms_cache_fill(arg, 0, 20000) <= 0;
@@ -371,7 +410,7 @@ static void run(int argc, char **argv)
 	bool ok = true;
 	long total;
 
-	ksft_set_plan(ARRAY_LEN(way) + 3);
+	ksft_set_plan(ARRAY_LEN(way) + 4);
 	settled = ms_shared(sizeof(*settled));
 	snprintf(used, sizeof(used), "%.250s/used", ms_dir);
 	total = cg_total();
@@ -393,6 +432,7 @@ static void run(int argc, char **argv)
 	ms_settle_drop(&before);
 	for (i = 0; i < ARRAY_LEN(way); i++)
 		under_load(way[i], times, seconds);
+	charges(total + 1, seconds);	/* "old" is there */
 	new_node(&old);
 
 	ms_umount(old.dir);

@@ -667,7 +667,7 @@ static int visit_cpus(void *pages)
  * Its removal drains each CPU that has pages of it in stock, whoever else has. A stock
  * that is used to its last page would keep it instead, so the next has a page more.
  */
-static void drain_cpus(void)
+void cg_drain_cpus(void)
 {
 	static long pages = 256;
 
@@ -689,7 +689,7 @@ bool cg_wait_total(long total, double timeout)
 		if (nr < 0 || nr <= total)
 			return nr >= 0;
 		if (now > drain) {
-			drain_cpus();
+			cg_drain_cpus();
 			drain = now + 1;
 		}
 		ms_sleep(0.05);
