@@ -334,8 +334,6 @@ static void charges(long total, long seconds)
 	ms_wait(pid);
 	cg_drain_cpus();
 	ok = cg_gone(total, 20) && ok;
-	/* what is left goes this way, so that it is this test's alone */
-	once(&cpus);
 	ksft_test_result(ok, "%s\n", name);
 }
 
