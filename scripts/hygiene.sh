@@ -323,6 +323,9 @@ check_checkpatch()
 # Options that the touched files need and the guest does not.
 extra_config="NFS_FS NFS_V4 NFS_V4_1 NFS_V4_2 INET NETWORK_FILESYSTEMS SWAP TRANSPARENT_HUGEPAGE KFENCE XFS_FS BTRFS_FS OVERLAY_FS MD BLK_DEV_DM DM_SNAPSHOT"
 
+# What is compiled for user-mode Linux alone.
+um_object=fs/hostfs/hostfs_kern.o
+
 # The warnings of a build log: no line numbers, no source lines.
 warnings()
 {
@@ -354,7 +357,7 @@ prepare()
 	src=$work/src
 	export CCACHE_DIR="$cache/ccache" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$work"
 	unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT
-	objects=$(sed -n 's/\.c$/.o/p' "$work/files" | grep -v "^mm/sl[ao]b\.o$")
+	objects=$(sed -n 's/\.c$/.o/p' "$work/files" | grep -v "^mm/sl[ao]b\.o$\|^$um_object$")
 	[ ! -e "$work/prepared" ] || return 0
 	rm -rf "$src"
 	need_disk "$cache" 1000
@@ -410,6 +413,19 @@ check_build()
 			rc=1
 		fi
 	done
+	if grep -qxF "${um_object%.o}.c" "$work/files"; then
+		stage "compiling $um_object" 2>&3
+		mkdir "$src/um"
+		printf 'CONFIG_%s=y\n' 64BIT HOSTFS >"$work/um.config"
+		set -- O=um ARCH=um SUBARCH=x86_64
+		if ! kmake "$@" KCONFIG_ALLCONFIG="$work/um.config" allnoconfig >"$work/log" 2>&1 ||
+		   ! kmake "$@" W=1 "$um_object" >"$work/log" 2>&1; then
+			tail "$work/log"
+			echo "$um_object does not build"
+			rc=1
+		fi
+		warnings "$work/log"
+	fi
 	rm -f "$work/prepared"
 	return $rc
 }
