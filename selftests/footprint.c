@@ -89,20 +89,10 @@ static void number(const char *name, double val, const char *unit)
 	ms_metric(buf, val, unit);
 }
 
-/* KASAN pads objects, and keeps those that are freed in quarantine. */
-static bool kasan(void)
-{
-	static int found = -1;
-
-	if (found < 0)
-		found = ms_has_function("__asan_register_globals");
-	return found;
-}
-
 /* a result that is about bytes; those about objects are exact everywhere */
 static void bytes_result(bool ok, const char *what)
 {
-	if (kasan())
+	if (ms_kasan())
 		ksft_test_result_skip("%s: no sizes with KASAN\n", what);
 	else
 		ksft_test_result(ok, "%s\n", what);
@@ -127,7 +117,7 @@ static bool back_to(const struct ms_mem *then, const char *name)
 	/* the longer ago, the more of that: tasks, their files, their signals */
 	if (most < slack() + 256 * 1024)
 		most = slack() + 256 * 1024;
-	if (kasan()) {
+	if (ms_kasan()) {
 		ms_settle_drop(&now);
 		ok = true;
 	} else {

@@ -441,7 +441,9 @@ static void run(int argc, char **argv)
 	/* a cgroup stays as long as page cache that is charged to it */
 	ms_settle_drop(&after);
 	ok = cg_gone(total, 30) && ok;
-	ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes(), 30) && ok;
+	/* KASAN's quarantine loses what is freed on a CPU that is on its way offline */
+	if (!ms_kasan() || cpus.why)
+		ok = ms_back(&before, &after, 1024 * 1024 + 128 * 1024 * ms_nodes(), 30) && ok;
 	ms_metric("hotplug.left", (after.used - before.used) / MS_KB, "kB");
 	ksft_test_result(ok, "nothing is left behind\n");
 	ksft_exit(!ksft_get_fail_cnt());

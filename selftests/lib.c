@@ -200,6 +200,15 @@ bool ms_has_function(const char *name)
 	return found;
 }
 
+bool ms_kasan(void)
+{
+	static int found = -1;
+
+	if (found < 0)
+		found = ms_has_function("__asan_register_globals");
+	return found;
+}
+
 const char *ms_beside(const char *file)
 {
 	static char path[PATH_MAX];

@@ -63,6 +63,7 @@ void ms_expect_end(void);
 			"Disabling lock debugging|Tainted|=====|-----"
 bool ms_kernel_said(const char *text);	/* since ms_expect() */
 bool ms_has_function(const char *name);	/* the kernel; not one of a module */
+bool ms_kasan(void);	/* it pads objects, and keeps those that are freed in quarantine */
 const char *ms_beside(const char *file);	/* in the directory of the program */
 /* NAME.ko, beside the program or in NAME/ there; 0 or -errno */
 int ms_insmod(const char *name, const char *args);
