@@ -73,10 +73,12 @@ static void wait_gone(long total)
 	cg_gone(total, 5);
 }
 
-static bool lost(const char *who, long full, long after, long base)
+static bool lost(const char *who, long full, long base)
 {
-	long held = full - base;
+	long held = full - base, after;
 
+	ms_shrink();	/* with KASAN, what is in quarantine is still charged */
+	after = cg_slab(who);
 	ksft_print_msg("%s: %ld kB of slab, %ld kB afterwards\n", who, full / 1024, after / 1024);
 	return held > 0 && after - base <= held / 5 + 2 * cg_slab_noise();
 }
@@ -90,7 +92,7 @@ enum way { BY_LIMIT, BY_DROP };
 static void levels(const char *what, int depth, bool each, enum way way)
 {
 	char rel[8][64];
-	long total, base, full, after, unused0, unused1, unused2, n = 0, made;
+	long total, base, full, unused0, unused1, unused2, n = 0, made;
 	bool ok = true;
 	int i;
 
@@ -164,11 +166,9 @@ static void levels(const char *what, int depth, bool each, enum way way)
 		quiet();
 	}
 	ms_rcu();
-	ms_shrink();	/* with KASAN, what is in quarantine is still charged */
-	after = cg_slab("top");
 	unused2 = ms_dentry_unused();
 	if (!flat)
-		ok = lost("top", full, after, base) && ok;
+		ok = lost("top", full, base) && ok;
 	if (cache.disk && unused2 - unused0 > made / 10 + 500) {
 		ksft_print_msg("%ld unused dentries are left of %ld\n", unused2 - unused0, made);
 		ok = false;
@@ -264,7 +264,7 @@ static void many(long iterations, double seconds)
 {
 	const char *name = "many cgroups come, cache and go, with churn beside";
 	struct churn c[2] = { { 0 }, { 1 } };
-	long total, i, unused0, unused1, made, base, full, after;
+	long total, i, unused0, unused1, made, base, full;
 	double end = ms_now() + seconds;
 	bool ok = true;
 	char rel[64];
@@ -321,10 +321,8 @@ static void many(long iterations, double seconds)
 	else if (cg_reclaim("top"))
 		ksft_print_msg("reclaim: %s\n", strerror(errno));
 	ms_rcu();
-	ms_shrink();	/* with KASAN, what is in quarantine is still charged */
-	after = cg_slab("top");
 	if (!flat)
-		ok = lost("top", full, after, base) && ok;
+		ok = lost("top", full, base) && ok;
 	if (ms_dentry_unused() - unused0 > made / 10 + 1000) {
 		ksft_print_msg("%ld unused dentries are left\n", ms_dentry_unused() - unused0);
 		ok = false;
