@@ -331,7 +331,7 @@ static void charges(long total, long seconds)
 	while (ok && ms_now() < end)
 		ok = once(&cpus);
 	*settled = true;
-	ms_wait(pid);
+	ok = !ms_wait(pid) && ok;
 	cg_drain_cpus();
 	ok = cg_gone(total, 20) && ok;
 	ksft_test_result(ok, "%s\n", name);
