@@ -41,6 +41,7 @@ unpatched	| always | 5.10 7.3 | fail not ok | $vanilla -- $tests footprint
 selftests	| always | 5.10 7.3 | pass | $patched -- $tests
 hygiene		| always | all | pass | scripts/hygiene.sh $base
 v1		| always | 5.10 7.3 | pass | $patched -a lean.cgroup=1 -- $tests footprint reparent reclaim
+nokmem-remount	| always | 5.10 7.3 | pass | $patched -a cgroup.memory=nokmem -- sh -c 'cd /sys/fs/cgroup && echo +memory >cgroup.subtree_control && mkdir a && mount -o remount /proc'
 v1-flat		| always | 5.10 | pass | $patched -a lean.cgroup=1 -- env MEMCG_SLAB_HIERARCHY=0 $tests footprint reparent
 nodes-1		| always | 5.10 7.3 | pass | $patched -n 1 -- $tests footprint isolation
 nodes-2		| always | 5.10 7.3 | pass | $patched -n 2 -- $tests footprint isolation
