@@ -307,7 +307,8 @@ static int charge(void *arg)
 {
 	(void)arg;
 	while (!*settled)
-		cg_drain_cpus();
+		if (cg_drain_cpus())
+			return 1;
 	return 0;
 }
 
@@ -332,7 +333,7 @@ static void charges(long total, long seconds)
 		ok = once(&cpus);
 	*settled = true;
 	ok = !ms_wait(pid) && ok;
-	cg_drain_cpus();
+	ok = !cg_drain_cpus() && ok;
 	ok = cg_gone(total, 20) && ok;
 	ksft_test_result(ok, "%s\n", name);
 }

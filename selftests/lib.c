@@ -676,15 +676,17 @@ static int visit_cpus(void *pages)
  * Its removal drains each CPU that has pages of it in stock, whoever else has. A stock
  * that is used to its last page would keep it instead, so the next has a page more.
  */
-void cg_drain_cpus(void)
+int cg_drain_cpus(void)
 {
 	static long pages = 256;
+	int err;
 
-	if (cg_create("drain"))
-		return;
 	pages++;
-	ms_run("drain", NODE_ANY, visit_cpus, &pages);
-	cg_remove("drain");
+	err = cg_create("drain") || ms_run("drain", NODE_ANY, visit_cpus, &pages);
+	err |= cg_remove("drain");
+	if (err)
+		ksft_print_msg("the CPUs can't be drained: %s\n", strerror(errno));
+	return err ? -1 : 0;
 }
 
 /* wait until no more than that many are left, dying ones counted */

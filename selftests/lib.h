@@ -95,7 +95,8 @@ bool cg_node_slab(const char *rel, int node, long *bytes);
 long cg_total(void);			/* cgroups alive or dying, -1: unknown */
 bool cg_wait_total(long total, double timeout);
 bool cg_gone(long total, double timeout);	/* the same, and says it if not */
-void cg_drain_cpus(void);	/* charges that CPUs keep for cgroups, by one more that goes */
+/* 0 or -1. Charges that CPUs keep for cgroups, by one more that goes */
+int cg_drain_cpus(void);
 int cg_reclaim(const char *rel);	/* by its own limit, which is put back */
 int cg_reclaim_by(const char *rel, const char *how);
 int cg_request(const char *rel);		/* memory.reclaim, memory.high if there is none */
