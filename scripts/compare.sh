@@ -45,7 +45,7 @@ _measure()
 	_args=$(echo "$5" | tr ',-' '  ')
 	step "$3: load_$4 on the $1 kernel"
 	# shellcheck disable=SC2086
-	"$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$6" -m "$7" \
+	spawn "$top/scripts/run.sh" -b "$base" -k "$2" -f plain -n "$6" -m "$7" \
 		-t "$8" -a "$9" ${10:-} -o "$results/$1.$3.log" -- \
 		"/selftests/load_$4" $_args >"$results/out" </dev/null || {
 		tail -n 15 "$results/out" >&2

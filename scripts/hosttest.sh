@@ -525,6 +525,16 @@ check_demo()
 	st=0
 	FAIL=pods "$demo" 0.1 >"$d/out" 2>"$d/err" || st=$?
 	[ $st -eq 1 ] && [ ! -s "$d/out" ] && grep -q 'load_pods failed on the base kernel' "$d/err"
+	# A signal does not wait for the guest.
+	printf '#!/bin/sh\nexec sleep 30\n' >"$d/repo/scripts/run.sh"
+	rm "$d/err"
+	"$demo" 0.1 >"$d/out" 2>"$d/err" &
+	until grep -qs ' load_' "$d/err"; do sleep 0.1; done
+	t0=$(date +%s)
+	kill $!
+	st=0
+	wait $! || st=$?
+	[ $st -eq 143 ] && [ $(($(date +%s) - t0)) -lt 20 ]
 }
 
 check_plot()

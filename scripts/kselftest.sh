@@ -47,7 +47,7 @@ fi
 
 stage "run_kselftest.sh in the guest"
 # -o keeps what run_kselftest.sh prints; the runner wants a /dev/stdout.
-"$top/scripts/run.sh" -b "$base" -k "$what" -f plain -n "${NODES:-4}" \
+spawn "$top/scripts/run.sh" -b "$base" -k "$what" -f plain -n "${NODES:-4}" \
 	-m "${MEM:-512}" -t "${TIMEOUT:-1800}" -x "$install" -o "$scratch/run.log" -- \
 	/bin/sh -c '[ -e /dev/stdout ] || ln -s /proc/self/fd/1 /dev/stdout; cd /x && ./run_kselftest.sh' </dev/null
 # run.sh judges the results; here, that there are any.

@@ -29,7 +29,7 @@ mkdir -p "$logs"
 
 stage "$minutes minutes of load on Linux $base $kernel, flavour $flavour, seed $seed"
 # A starved kernel that sees no timer tick panics: no_timer_check.
-"$top/scripts/run.sh" -b "$base" -k "$kernel" -f "$flavour" -n "${NODES:-4}" -m "${MB:-512}" \
+spawn "$top/scripts/run.sh" -b "$base" -k "$kernel" -f "$flavour" -n "${NODES:-4}" -m "${MB:-512}" \
 	-a no_timer_check -t $((minutes * 240 + 1800)) -x "$x" -o "$logs/$base.$kernel.$flavour.log" -- \
 	/selftests/load_stress "$minutes" "$seed" \
 	/x/lib/ld-linux-x86-64.so.2 --library-path /x/lib /x/stress-ng
