@@ -483,14 +483,16 @@ check_kerneldoc()
 	both warn_kerneldoc
 }
 
-# Each script of the kernel that can report, with its own options.
+# Each script of the kernel that can report, with its own options; some take minutes.
 warn_cocci()
 {
 	find "$tree/scripts/coccinelle" -name '*.cocci' | sort | while read -r c; do
-		grep -q '^virtual.*report' "$c" && ! grep -q '^@.*script:ocaml' "$c" || continue
-		spatch -D report --very-quiet --no-show-diff --cocci-file "$c" \
-			$(sed -n 's,^// Options: ,,p' "$c") "$@" </dev/null 2>&1 || echo "$c: spatch fails"
-	done
+		! grep -q '^virtual.*report' "$c" || grep -q '^@.*script:ocaml' "$c" || echo "$c"
+	done | xargs -P "${JOBS:-$(nproc)}" -I{} sh -c '
+		echo "  ${0##*/}" >&3
+		spatch -D report --very-quiet --no-show-diff --cocci-file "$0" \
+			$(sed -n "s,^// Options: ,,p" "$0") "$@" </dev/null 2>&1 ||
+			echo "$0: spatch fails"' {} "$@"
 }
 
 check_cocci()
