@@ -490,6 +490,7 @@ warn_cocci()
 		! grep -q '^virtual.*report' "$c" || grep -q '^@.*script:ocaml' "$c" || echo "$c"
 	done | xargs -P "${JOBS:-$(nproc)}" -I{} sh -c '
 		echo "  ${0##*/}" >&3
+		ulimit -s 1000000	# deref_null.cocci: 8 MB do not do
 		spatch -D report --very-quiet --no-show-diff --cocci-file "$0" \
 			$(sed -n "s,^// Options: ,,p" "$0") "$@" </dev/null 2>&1 ||
 			echo "$0: spatch fails"' {} "$@"
