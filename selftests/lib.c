@@ -679,14 +679,14 @@ static int visit_cpus(void *pages)
 int cg_drain_cpus(void)
 {
 	static long pages = 256;
-	int err;
 
 	pages++;
-	err = cg_create("drain") || ms_run("drain", NODE_ANY, visit_cpus, &pages);
-	err |= cg_remove("drain");
-	if (err)
-		ksft_print_msg("the CPUs can't be drained: %s\n", strerror(errno));
-	return err ? -1 : 0;
+	if (!cg_create("drain") && !ms_run("drain", NODE_ANY, visit_cpus, &pages) &&
+	    !cg_remove("drain"))
+		return 0;
+	ksft_print_msg("the CPUs can't be drained: %s\n", strerror(errno));
+	cg_remove("drain");	/* not to be in the way of the next */
+	return -1;
 }
 
 /* wait until no more than that many are left, dying ones counted */
