@@ -278,6 +278,7 @@ static const char * const excuses[] = {
 	"errno=12 ", "errno=28 ", "errno=38", "(stressor failed)",	/* says it twice */
 	"bogo-ops counter", "metrics-check:",	/* killed while it counted */
 	"mq_timedreceive failed, errno=110 ",	/* its second is over on a busy host */
+	"pipe: termination write failed, errno=4 ",	/* a signal, the pipe full */
 };
 
 static void stressor_says(struct program *p, char *line)
