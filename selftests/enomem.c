@@ -495,45 +495,47 @@ static struct point {
 	const char *where;
 	const char *what;
 	int call;	/* that comes there, if this guest can do it */
+	/* at least; on one, the task has come to proc before, whose bits are next to its */
+	int nodes;
 	long hits;
 } points[] = {
 	/* 5.10 */
 	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc __d_alloc",
-	  "lists for a dentry", STAT, 0 },
+	  "lists for a dentry", STAT },
 	{ LISTS_FROM, "list_lru_init_on_demand", "kmem_cache_alloc_lru alloc_inode",
-	  "lists for an inode", LOOKUP, 0 },
+	  "lists for an inode", LOOKUP },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc memcg_online_list_lrus",
-	  "lists that a new cgroup has from the start", MKDIR, 0 },
+	  "lists that a new cgroup has from the start", MKDIR },
 	{ LISTS_FROM, "memcg_online_list_lrus", "kmem_cache_alloc lru_mod_init",
-	  "lists of all cgroups for a module", LISTS, 0 },
+	  "lists of all cgroups for a module", LISTS },
 	{ MAPS_FROM, "memcg_expand_shrinker_maps", "memcg_expand_shrinker_maps __d_alloc",
-	  "a larger map for an object", STAT, 0 },
+	  "a larger map for an object", STAT },
 	{ MAPS_FROM, "memcg_expand_shrinker_maps",
 	  "memcg_expand_shrinker_maps mem_cgroup_css_online",
-	  "the map of a new cgroup", MKDIR, 0 },
+	  "the map of a new cgroup", MKDIR },
 	{ MAPS_FROM, "memcg_expand_shrinker_maps", "memcg_expand_shrinker_maps lru_mod_init",
-	  "larger maps of all cgroups for a module's lists", LISTS, 0 },
+	  "larger maps of all cgroups for a module's lists", LISTS },
 	{ MAPS_FROM, "memcg_expand_all_shrinker_maps", "memcg_expand_all_shrinker_maps",
-	  "larger maps of all cgroups for a shrinker without lists", SHRINKER, 0 },
+	  "larger maps of all cgroups for a shrinker without lists", SHRINKER },
 	/* 7.3 */
 	{ LISTS_FROM, "objcg_list_lru_alloc", "objcg_list_lru_alloc __d_alloc",
-	  "lists for a dentry", STAT, 0 },
+	  "lists for a dentry", STAT },
 	{ BITS_FROM, "objcg_list_lru_alloc", "objcg_list_lru_alloc __d_alloc",
-	  "bits for a dentry", STAT, 0 },
+	  "bits for a dentry", STAT },
 	{ LISTS_FROM, "objcg_list_lru_alloc", "objcg_list_lru_alloc alloc_inode",
-	  "lists for an inode", LOOKUP, 0 },
+	  "lists for an inode", LOOKUP },
 	{ LISTS_FROM, "objcg_list_lru_alloc", NULL,
-	  "lists for a node of the page cache", READ, 0 },
+	  "lists for a node of the page cache", READ },
 	{ LISTS_FROM, "objcg_list_lru_alloc", "objcg_list_lru_alloc lru_mod_init",
-	  "lists for an object of a module", LISTS, 0 },
+	  "lists for an object of a module", LISTS },
 	{ LISTS_FROM, "objcg_list_lru_alloc", "folio_memcg_list_lru_alloc",
-	  "lists for a huge page", HUGE_PAGE, 0 },
+	  "lists for a huge page", HUGE_PAGE },
 	{ BITS_FROM, "objcg_list_lru_alloc", "folio_memcg_list_lru_alloc",
-	  "bits for a huge page", HUGE_PAGE, 0 },
+	  "bits for a huge page", HUGE_PAGE, .nodes = 2 },
 	{ LISTS_FROM, "objcg_list_lru_alloc", "zswap_store",
-	  "lists for a page of zswap", ZSWAPPED, 0 },
+	  "lists for a page of zswap", ZSWAPPED },
 	{ BITS_FROM, "objcg_list_lru_alloc", "zswap_store",
-	  "bits for a page of zswap", ZSWAPPED, 0 },
+	  "bits for a page of zswap", ZSWAPPED, .nodes = 2 },
 };
 
 /*
@@ -768,6 +770,9 @@ static void places(struct call *calls, const char **why)
 		} else if (!chosen[g]) {
 			ksft_test_result_skip("%s (%s): needs slub_debug=A,%s\n", p->what,
 					      p->own, p->caches);
+		} else if (ms_nodes() < p->nodes) {
+			ksft_test_result_skip("%s (%s): there already, on the only node\n", p->what,
+					      p->own);
 		} else if (why[p->call]) {
 			ksft_test_result_skip("%s (%s): %s\n", p->what, p->own, why[p->call]);
 		} else {
