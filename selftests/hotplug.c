@@ -422,6 +422,8 @@ static void run(int argc, char **argv)
 		ksft_exit_fail_msg("%s to " MEMORY "/probe: %s\n", address, strerror(errno));
 	find_memory();
 	find_cpus();
+	if (!cpus.why)
+		setenv("MEMCG_SLAB_CPUS_GO", "1", 1);	/* for ./churn, too */
 	find_suspend();
 
 	/* each alone: what comes once has come */
