@@ -495,7 +495,7 @@ static struct point {
 	const char *where;
 	const char *what;
 	int call;	/* that comes there, if this guest can do it */
-	/* at least; on one, the task has come to proc before, whose bits are next to its */
+	/* the fewest that it takes: on one, the task's look-up in proc made the same bits */
 	int nodes;
 	long hits;
 } points[] = {

@@ -285,6 +285,9 @@ static void under_load(const struct way *w, long times, long seconds)
 		ksft_test_result_skip("%s under load: %s\n", w->name, w->why);
 		return;
 	}
+	/* what cg_gone() of ./churn has to know */
+	if (w == &cpus)
+		setenv("MEMCG_SLAB_CPUS_GO", "1", 1);
 	busy = 0;
 	do {
 		pid = ms_spawn(NULL, NODE_ANY, load, &seconds);
@@ -299,6 +302,7 @@ static void under_load(const struct way *w, long times, long seconds)
 			ms_wait(pid);
 		ok = ok && !status;
 	} while (ok && done < times);
+	unsetenv("MEMCG_SLAB_CPUS_GO");
 	ksft_print_msg("%s: %ld times, %ld writes again\n", w->name, done, busy);
 	ksft_test_result(ok, "%s under load\n", w->name);
 }
@@ -422,8 +426,6 @@ static void run(int argc, char **argv)
 		ksft_exit_fail_msg("%s to " MEMORY "/probe: %s\n", address, strerror(errno));
 	find_memory();
 	find_cpus();
-	if (!cpus.why)
-		setenv("MEMCG_SLAB_CPUS_GO", "1", 1);	/* for ./churn, too */
 	find_suspend();
 
 	/* each alone: what comes once has come */
