@@ -5,7 +5,8 @@
 # check-long"), STEPS=list lists them. Without STEPS, none is begun more than 48
 # minutes after the start. What was left out is said. A step that fails does not stop
 # the others. The last line is the sum of
-# the KTAP results; exit status 1 if any failed. Logs: build/check/BASE.STEP.{log,err}
+# the KTAP results; exit status 1 if any failed. Logs: build/check/BASE.STEP.{log,err},
+# and of a guest BASE.STEP.guest{,.console}
 set -eu
 . "$(dirname "$0")/lib.sh"
 bases=$*
@@ -143,9 +144,11 @@ n=0
 while read -r base name; do
 	n=$((n + 1))
 	load_base "$base"
+	log=$logs/$base.$name.log
+	err=${log%.log}.err
 	# What the commands of the table use.
 	export base
-	export run="scripts/run.sh -b $base"
+	export run="scripts/run.sh -b $base -o build/check/$base.$name.guest"
 	export vanilla="$run -k vanilla -t 120"
 	export patched="$run -k patched -t 900${base_check_append:+ -a $base_check_append}"
 	export tests=/selftests/run.sh
@@ -157,8 +160,6 @@ while read -r base name; do
 	want=$(printf "%s\n" "$line" | cut -d'|' -f4)
 	command=$(printf "%s\n" "$line" | cut -d'|' -f5-)
 	name="$base $name"
-	log=$logs/$(echo "$name" | tr ' ' .).log
-	err=${log%.log}.err
 	case " $without :$name" in
 	*" $base "*hygiene) ;;
 	*" $base "*)
@@ -204,7 +205,8 @@ while read -r base name; do
 		failed="$failed, $name"
 		grep -E '^ *not ok' "$log" | sed 's/^ */    /' || true
 		grep -v '^\[' "$err" | tail -n 45 | sed 's/^/    /'
-		echo "    logs: $log $err"
+		# shellcheck disable=SC2012
+		echo "    logs: $(ls "${log%.log}".* | tr '\n' ' ')"
 	fi
 done <<END
 $plan

@@ -41,6 +41,10 @@ while getopts b:k:f:n:m:t:a:io:B:x:s opt; do
 	esac
 done
 shift $((OPTIND - 1))
+case $output in
+'' | /*) ;;
+*) output=$PWD/$output ;;
+esac
 [ -n "$shell" ] || [ $# -gt 0 ] || die "no command to run in the guest"
 [ -z "$shell" ] || [ -t 0 ] || die "a shell in the guest needs a terminal; to run one command: make run CMD='...'"
 for v in "memory $mem" "time $limit"; do
