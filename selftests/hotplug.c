@@ -42,7 +42,7 @@
 
 #define MAX_FILES	4		/* CPUs, blocks of memory */
 #define MAX_STEPS	16
-#define TRIES		5
+#define TRIES		10
 #define RETRY		60		/* seconds that something may be busy */
 #define USED		(8L << 20)	/* what a task uses of the node */
 #define HUGE		(2L << 20)
@@ -434,9 +434,9 @@ static bool ask_and_go(const char *online)
 }
 
 /*
- * One more cgroup that all CPUs have charges of is removed: does it stay? Now and then it
- * does, if a stock was used to its last page, and now and then what something else is
- * charged for puts it out. So see what most do.
+ * One more cgroup that all CPUs have charges of is removed: does it stay? One in 32 does
+ * anyway, as its stock was used to the last page; and of those that have to stay, what is
+ * freed later, and charged to the parent by then, puts every other one out. So see many.
  */
 static bool kept(long total)
 {
@@ -452,7 +452,7 @@ static bool kept(long total)
 		held += cg_total() > total;
 	}
 	ksft_print_msg("%d of %d cgroups were held by CPUs\n", held, TRIES);
-	return held > TRIES / 2;
+	return held > TRIES / 4;
 }
 
 /*
