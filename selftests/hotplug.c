@@ -37,8 +37,8 @@
 #define MEMORY		"/sys/devices/system/memory"
 #define CPU		"/sys/devices/system/cpu"
 #define PM_TEST		"/sys/power/pm_test"
-#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 #define PM_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
+#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 
 #define MAX_FILES	4		/* CPUs, blocks of memory */
 #define MAX_STEPS	16
@@ -71,8 +71,7 @@ static int blocks;
 static pid_t user;			/* of the node's memory */
 static char used[300];			/* a file there */
 static long busy;			/* writes that had to be done again */
-static volatile bool *settled;		/* the user has what it wants */
-static volatile bool *occupied;		/* by occupy() */
+static volatile bool *settled;		/* the user, or occupy(), has what it wants */
 
 static void add_step(struct way *w, const char *path, const char *val)
 {
@@ -136,17 +135,26 @@ static int use_memory(void *arg)
 	return 0;
 }
 
-static bool use(void)
+/* a task, which has settled unless *settled is false */
+static pid_t spawn_settled(const char *rel, int nid, ms_child fn, void *arg)
 {
 	double end = ms_now() + RETRY;
-	long there = USED;
+	pid_t pid;
 
 	*settled = false;
+	pid = ms_spawn(rel, nid, fn, arg);
+	while (pid > 0 && !*settled && !waitpid(pid, NULL, WNOHANG) && ms_now() < end)
+		ms_sleep(0.05);
+	return pid;
+}
+
+static bool use(void)
+{
+	long there = USED;
+
 	if (cg_create("user"))
 		return false;
-	user = ms_spawn("user", node, use_memory, NULL);
-	while (user > 0 && !*settled && !waitpid(user, NULL, WNOHANG) && ms_now() < end)
-		ms_sleep(0.05);
+	user = spawn_settled("user", node, use_memory, NULL);
 	cg_node_stat("user", "anon", node, &there);
 	if (!*settled || there < USED / 4) {
 		ksft_print_msg("a task on node %d has %ld kB there\n", node, there / 1024);
@@ -312,15 +320,6 @@ static void under_load(const struct way *w, long times, long seconds)
 	ksft_test_result(ok, "%s under load\n", w->name);
 }
 
-static int on_cpu(int cpu)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	return sched_setaffinity(0, sizeof(one), &one);
-}
-
 /* real-time priority, 0: none */
 static int set_priority(pid_t pid, int priority)
 {
@@ -333,7 +332,7 @@ static int charge_cpu(void *cpu)
 {
 	void *p;
 
-	if (on_cpu(*(int *)cpu))
+	if (ms_bind_cpu(*(int *)cpu))
 		return 1;
 	p = malloc(USED);
 	if (p)
@@ -347,9 +346,9 @@ static int occupy(void *arg)
 	double end = ms_now() + 5;
 	int cpu = *(int *)arg;
 
-	if (on_cpu(cpu) || set_priority(0, 1))
+	if (ms_bind_cpu(cpu) || set_priority(0, 1))
 		return 1;
-	*occupied = true;
+	*settled = true;
 	while (sched_getcpu() == cpu)
 		if (ms_now() > end)
 			return 1;
@@ -409,19 +408,15 @@ static int go_halfway(int cpu)
  */
 static bool ask_and_go(const char *online)
 {
-	double end = ms_now() + RETRY;
-	int cpu, status = 1;
-	bool ok;
 	pid_t pid;
+	bool ok;
+	int cpu;
 
 	if (sscanf(online, CPU "/cpu%d", &cpu) != 1 || set_threads(cpu, 0, 2))
 		return false;
-	*occupied = false;
 	ok = !cg_create("asked") && !ms_run("asked", NODE_ANY, charge_cpu, &cpu);
-	pid = ms_spawn(NULL, NODE_ANY, occupy, &cpu);
-	while (pid > 0 && !*occupied && !waitpid(pid, &status, WNOHANG) && ms_now() < end)
-		ms_sleep(0.01);
-	ok = *occupied && ok;
+	pid = spawn_settled(NULL, NODE_ANY, occupy, &cpu);
+	ok = *settled && ok;
 	if (go_halfway(cpu))
 		ksft_print_msg("cpu%d can't be held halfway: %s\n", cpu, strerror(errno));
 	/* asks when a grace period is over */
@@ -554,7 +549,6 @@ static void run(int argc, char **argv)
 
 	ksft_set_plan(ARRAY_LEN(way) + 4);
 	settled = ms_shared(sizeof(*settled));
-	occupied = ms_shared(sizeof(*occupied));
 	snprintf(used, sizeof(used), "%.250s/used", ms_dir);
 	total = cg_total();
 	/* with lists, made for an object on another node */

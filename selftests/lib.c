@@ -653,16 +653,14 @@ long cg_total(void)
 static int visit_cpus(void *pages)
 {
 	const size_t len = *(long *)pages * sysconf(_SC_PAGESIZE);
-	cpu_set_t all, one;
+	cpu_set_t all;
 	int cpu;
 	char *p;
 
 	if (sched_getaffinity(0, sizeof(all), &all))
 		return 1;
 	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		if (sched_setaffinity(0, sizeof(one), &one))
+		if (ms_bind_cpu(cpu))
 			continue;
 		p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -998,6 +996,15 @@ int ms_cpus(void)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n < 1 ? 1 : n;
+}
+
+int ms_bind_cpu(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof(one), &one);
 }
 
 /*

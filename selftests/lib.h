@@ -116,6 +116,7 @@ int ms_node(int i);			/* the i-th of them */
 int ms_node_ids(void);			/* highest possible node + 1 */
 int ms_cpus(void);
 int ms_bind(int node);			/* this task, CPUs and memory */
+int ms_bind_cpu(int cpu);		/* this task; 0 or -1 with errno */
 
 /* memory */
 struct slab_cache {
