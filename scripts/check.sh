@@ -175,6 +175,8 @@ while read -r base name; do
 		continue
 	fi
 	stage "step $n of $total: $name"
+	# None of an earlier run, if this one does not get as far as a guest.
+	rm -f "${log%.log}.guest" "${log%.log}.guest.console"
 	rc=0
 	spawn sh -c "$command" >"$log" 2>"$err" </dev/null || rc=$?
 	set -- $(awk -f scripts/ktap.awk -f /dev/stdin "$log" <<-'END'
