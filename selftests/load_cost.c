@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,12 +127,14 @@ static void measure(const char *rel, char *dir, const char *suffix)
 
 /*
  * When what was reclaimed is freed, and by how many callbacks at once, differs
- * from one time to the next by a few percent, up or down: the median of many.
+ * from one time to the next by a few percent, up or down, and not by chance: of
+ * many, the mean repeats to half a percent, the median, which is of one kind or of
+ * the other, to two.
  */
 static void measure_reclaim(void)
 {
 	struct ms_cache cache;
-	double insn[NR_RECLAIMS];
+	double sum = 0;
 	char rel[64];
 	long left;
 	uint64_t t;
@@ -150,7 +151,7 @@ static void measure_reclaim(void)
 		left = -(ms_dentry_unused() - NR_DENTRIES);
 		t = ms_now_ns();
 		cg_request(rel);
-		insn[i] = (double)(ms_now_ns() - t) / NR_DENTRIES;
+		sum += (double)(ms_now_ns() - t) / NR_DENTRIES;
 		left += ms_dentry_unused();
 		cg_remove(rel);
 		if (left >= NR_DENTRIES) {
@@ -160,10 +161,8 @@ static void measure_reclaim(void)
 		if (left > NR_DENTRIES / 100)
 			ksft_exit_fail_msg("%ld dentries are left\n", left);
 	}
-	if (i == NR_RECLAIMS) {
-		qsort(insn, NR_RECLAIMS, sizeof(insn[0]), ms_compare);
-		ms_metric("cost.memcg_reclaim", insn[NR_RECLAIMS / 2], "insn");
-	}
+	if (i == NR_RECLAIMS)
+		ms_metric("cost.memcg_reclaim", sum / NR_RECLAIMS, "insn");
 	ms_cache_close(&cache);
 }
 
