@@ -90,7 +90,7 @@ END
 			512 4
 			2048 1
 			1024 2
-			256 8
+			512 8
 			512 cpuless
 			512 offline-node
 		END

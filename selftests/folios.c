@@ -26,6 +26,7 @@
 #define SWAP_PAGES	8192
 
 #define THP_ENABLED	"/sys/kernel/mm/transparent_hugepage/enabled"
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 #define ZSWAP		"/sys/module/zswap/parameters/"
 
 static volatile struct {
@@ -177,6 +178,8 @@ static void thp(bool gone)
 		ksft_test_result_skip("%s: no transparent huge pages\n", name);
 		return;
 	}
+	/* or it puts new ones in their place, eight every ten seconds */
+	ms_set(KHUGEPAGED "max_ptes_none", "0");
 	got = ms_vmstat("thp_fault_alloc");
 	deferred = ms_vmstat("thp_deferred_split_page");
 	if (!start(huge, &pid))
