@@ -34,7 +34,7 @@ help:
 #:                      some, STEPS=list lists them
 #:   make check-long    those that take hours as well
 #:   make boot          a shell in a guest, with the tests in /selftests
-#:   make run CMD='..'  one command in a guest, with its exit status
+#:   make run CMD='..'  one command in a guest; fails if that does
 #:   make build         a kernel; prints where it is
 #:   make kselftest     build and run the tests the in-tree way
 #:   make others        selftests of the kernel tree and stress-ng: the same results on
@@ -50,10 +50,10 @@ help:
 #:   BASE=5.10          a folder of patches/
 #:   PATCHED=1          0: the kernel without the series
 #:   NODES=4            a topology, a file of qemu/: 1 2 4 8 memless ...
-#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ...
-#:   MB=256             memory of a node (boot: 512)
+#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ... (others, stress: wide)
+#:   MB=256             memory of a node (boot, kselftest, stress: 512)
 #:   TIMEOUT=300        seconds that "make run" may take
-#:   MINUTES=10 SEED=1  how long "make stress" loads, and what: its flavour is wide
+#:   MINUTES=10 SEED=1  how long "make stress" loads, and what
 #:   APPEND=            more for the kernel's command line
 #:   SCALE=             of the demo: full 1/2 1/4 1/16 small; of the bench: full small
 #:   KSRC=/path         your own kernel tree as the base; it is not changed

@@ -6,7 +6,7 @@
 #
 # a line, each by bash in a mount namespace with a /tmp of its own and in a
 # cgroup of its own with the limit MEMORY ("-": the root cgroup). On stdout, for
-# others.awk:
+# others-read.awk:
 #
 #	others: begin NAME
 #	| a line of the test's output

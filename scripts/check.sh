@@ -72,6 +72,7 @@ bisect		| full | all | pass | scripts/bisect.sh $base
 bench		| full | 5.10 7.3 | pass | scripts/bench.sh $base
 stress		| full | 5.10 7.3 | pass | MINUTES=10 scripts/stress.sh $base
 others		| full | 5.10 7.3 | pass | scripts/others.sh $base
+kselftest	| full | 5.10 7.3 | pass | scripts/kselftest.sh $base
 mounts		| full | 5.10 7.3 | pass | $patched -f wide -m 512 -- env MEMCG_SLAB_XFS=/dev/vdb $tests mounts
 hotplug		| full | 5.10 7.3 | pass | $patched -f hotplug -n hotplug -- $tests hotplug
 finds-use-after-free | full | 5.10 7.3 | fail a KASAN report | $patched -f kasan $bug=use-after-free

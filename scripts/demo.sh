@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh [BASE]: the before/after table and picture of a base (default 5.10).
-# Builds the base and the patched kernel, runs load_report, load_pods, load_cost
-# and load_destroy on both, and on the base with cgroup.memory=nokmem (the
+# Builds the base and the patched kernel, runs those of load_report, load_pods,
+# load_cost and load_destroy that patches/BASE/limits has rows of on both, and on the base with cgroup.memory=nokmem (the
 # floor), one after the other on the same 4-node guest.
 #
 #	SCALE=full|1/2|1/4|1/16|small	default: the largest that the host's
@@ -10,7 +10,7 @@
 #	RESULTS=DIR			default: build/results
 #
 # The table goes to stdout and, as text and markdown, to RESULTS/table.{txt,md};
-# the logs to RESULTS/KERNEL.PROGRAM.log; the picture to build/demo.png.
+# the logs to RESULTS/COLUMN.METRICS.log (compare.sh); the picture to build/demo.png.
 # Status 1 if a run fails or the patched kernel misses a limit (patches/BASE/limits).
 set -eu
 . "$(dirname "$0")/lib.sh"

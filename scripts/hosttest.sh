@@ -10,7 +10,7 @@ set -eu
 
 all="style unknown_base bad_ksrc ksrc_untouched base_own_tree out_of_time bad_patch bad_names bad_env
      run_names series_clean series_broken checkpatch mbox mbox_selftests
-     report verdict plot demo"
+     report verdict plot demo clean"
 for t; do
 	case " $(echo $all) " in
 	*" $t "*) ;;
@@ -545,6 +545,23 @@ check_plot()
 	done
 	gnuplot -e "dir='$work'; png='$work/a.png'; version='0.1.7'; cgroups='383'; nodes='4'" "$top/scripts/plot.gp"
 	[ "$(head -c 4 "$work/a.png" | tail -c 3)" = PNG ]
+}
+
+# distclean removes each folder that a script makes in the cache, and nothing else.
+check_clean()
+{
+	made=$(grep -ohE '\$cache/[a-z0-9-]+' "$top"/scripts/*.sh | sort -u | sed 's,.*/,,')
+	[ "$(echo "$made" | wc -l)" -gt 5 ]
+	for keep in "" mine; do
+		mkdir -p "$work/clean" "$work/clean/${keep:-tmp}"
+		: >"$work/clean/.lean-memcg"
+		for d in $made; do
+			mkdir -p "$work/clean/$d"
+		done
+		LEAN_CACHE=$work/clean "$repo/scripts/clean.sh" all
+		[ "$(ls -A "$work/clean" 2>/dev/null)" = "$keep" ]
+	done
+	LEAN_CACHE=$work/clean fails "not a cache of ours" "$repo/scripts/clean.sh" all
 }
 
 # shellcheck disable=SC2086

@@ -6,7 +6,7 @@
 # `make -C tools/testing/selftests TARGETS=memcg_slab install`, and runs the
 # installed run_kselftest.sh in a 4-node guest of the kernel of that tree.
 #
-#	NODES=4 MEM=512		nodes, MB a node
+#	NODES=4 MB=512		nodes, MB a node
 #	TIMEOUT=1800		seconds
 #	INSTALL_PATH=DIR	only install there (a new folder), run nothing
 #
@@ -48,7 +48,7 @@ fi
 stage "run_kselftest.sh in the guest"
 # -o keeps what run_kselftest.sh prints; the runner wants a /dev/stdout.
 spawn "$top/scripts/run.sh" -b "$base" -k "$what" -f plain -n "${NODES:-4}" \
-	-m "${MEM:-512}" -t "${TIMEOUT:-1800}" -x "$install" -o "$scratch/run.log" -- \
+	-m "${MB:-512}" -t "${TIMEOUT:-1800}" -x "$install" -o "$scratch/run.log" -- \
 	/bin/sh -c '[ -e /dev/stdout ] || ln -s /proc/self/fd/1 /dev/stdout; cd /x && ./run_kselftest.sh' </dev/null
 # run.sh judges the results; here, that there are any.
 grep -q "^1\.\.[1-9]" "$scratch/run.log" || die "run_kselftest.sh ran no test"

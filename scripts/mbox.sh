@@ -43,14 +43,14 @@ selftests() {
 selftests: add memcg_slab
 
 Test what per-cgroup metadata of slab caches and LRU lists costs, and that
-the lists still do their work: footprint against the formula and the
-floor, isolation between cgroups, reparenting at offline, growth of the
-id space, and all of it at once under load.
+the lists still do their work: footprint against formulas and against
+few cgroups, isolation between cgroups, reparenting at offline, growth
+of the id space, and all of it at once under load.
 
-The tests need root and a memory controller, v1 or v2. Each skips, with
-the reason, what the kernel lacks, and cleans up after itself. load_* are
-workloads that print figures, to be run on two kernels and compared; the
-runner does not start them.
+The tests need root, and most a memory controller, v1 or v2. Each skips,
+with the reason, what the kernel lacks, and cleans up after itself. load_*
+are workloads, most of them to be run on two kernels for figures that are
+compared; the runner does not start them.
 
 Signed-off-by: lean-memcg <lean-memcg@example.org>
 EOM

@@ -20,7 +20,6 @@ load_base "${1:-}"
 match=${2:-.}
 flavour=${FLAVOUR:-wide}
 again=3
-tab=$(printf '\t')
 
 tests=$("$top/scripts/others-tests.sh" "$base")
 for k in vanilla patched; do

@@ -37,7 +37,7 @@ while getopts b:k:f:n:m:t:a:io:B:x:s opt; do
 	B) built=$OPTARG ;;
 	x) extra=$OPTARG ;;
 	s) shell=1 ;;
-	*) die "usage: run.sh [-b BASE] [-k KERNEL] [-f FLAVOUR] [-n TOPOLOGY] [-m MB] [-t SECONDS] [-a TEXT] [-i] [-o FILE] [-B DIR] [-x DIR] -- CMD [ARG...]" ;;
+	*) die "usage: run.sh [-b BASE] [-k KERNEL] [-f FLAVOUR] [-n TOPOLOGY] [-m MB] [-t SECONDS] [-a TEXT] [-i] [-o FILE] [-B DIR] [-x DIR] -s | -- CMD [ARG...]" ;;
 	esac
 done
 shift $((OPTIND - 1))

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # stress.sh BASE [vanilla|patched]: all at once, for a long time: stress-ng's
 # stressors in cgroups with limits, the other loads beside them, on 4 nodes.
-# Ends with everything removed and slab back within 1 % of what it was.
+# Ends with everything removed and objects of slab within 1 % of what they were.
 #
 #	MINUTES=10	of load; starting and ending what is loaded comes on top
-#	SEED=1		the same seed and minutes, the same plan
+#	SEED=1		the same seed, minutes and nodes, the same plan
 #	FLAVOUR=wide	a file of kconfig/
 #	NODES=4 MB=512	a topology, MB a node
 #

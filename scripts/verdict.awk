@@ -14,7 +14,7 @@
 #	lean-memcg: expect-begin REGEX
 #	lean-memcg: expect-end
 # Between these a bad line that matches REGEX (an awk one) is tolerated, and
-# the rest of its report, up to 100 lines, with it. So is one that matches noise.
+# stack traces in the 100 lines after it. So is one that matches noise.
 # With races, so is a KCSAN report between functions that FILE does not list; stderr
 # has its title.
 #

@@ -45,7 +45,7 @@ static int touch(const char *dir, const char *name)
 	return !stat(path, &st) || errno != ENOENT ? -1 : 0;
 }
 
-/* a task of the cgroup uses the old mounts, and one that comes and goes */
+/* a task of the cgroup uses the old mounts */
 static int use(void *arg)
 {
 	char dir[512];

@@ -160,14 +160,17 @@ static bool *expecting;
 
 void ms_expect(const char *regex)
 {
+	char buf[512];
+
 	if (expecting)
 		*expecting = true;
-	ms_kmsg("lean-memcg: expect-begin %s\n", regex);
+	snprintf(buf, sizeof(buf), "lean-memcg: expect-begin %s\n", regex);
+	ms_write("/dev/kmsg", buf);
 }
 
 void ms_expect_end(void)
 {
-	ms_kmsg("lean-memcg: expect-end\n");
+	ms_write("/dev/kmsg", "lean-memcg: expect-end\n");
 	if (expecting)
 		*expecting = false;
 }
@@ -330,17 +333,6 @@ void ms_metric(const char *name, double val, const char *unit)
 	else
 		printf("# metric %s %.3f %s\n", name, val, unit);
 	fflush(stdout);
-}
-
-void ms_kmsg(const char *fmt, ...)
-{
-	char buf[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(buf, sizeof(buf), fmt, args);
-	va_end(args);
-	ms_write("/dev/kmsg", buf);
 }
 
 /* cgroups */
@@ -1084,7 +1076,6 @@ void ms_mem(struct ms_mem *m)
 	ms_read("/proc/sys/vm/stat_refresh", buf, sizeof(buf));
 	if (ms_read("/proc/meminfo", buf, sizeof(buf)) > 0) {
 		m->slab = key_value(buf, "Slab") * 1024;
-		m->sreclaimable = key_value(buf, "SReclaimable") * 1024;
 		m->vmalloc = key_value(buf, "VmallocUsed") * 1024;
 		m->percpu = key_value(buf, "Percpu") * 1024;
 		m->free = key_value(buf, "MemFree") * 1024;
@@ -1254,7 +1245,7 @@ long ms_dentry_unused(void)
 
 /* file systems */
 
-bool ms_has_fs(const char *type)
+static bool has_fs(const char *type)
 {
 	char buf[4096], key[64];
 	char *p;
@@ -1455,7 +1446,7 @@ const char *ms_disk(const char **why)
 	if (found || reason)
 		goto out;
 	reason = "no disk: set MEMCG_SLAB_DISK to one with an ext4";
-	if (!ms_has_fs("ext4")) {
+	if (!has_fs("ext4")) {
 		reason = "no ext4";
 		goto out;
 	}
@@ -1776,18 +1767,12 @@ static bool kmem_off(void)
 
 static bool setup_cgroup(unsigned int need)
 {
-	const char *want = getenv("MEMCG_SLAB_CGROUP");
-	int only = 0;
-
-	if (want && *want)
-		only = !strcmp(want, "v1") ? 1 : 2;
-	if (only != 1 && (find_hierarchy(2) || mount_hierarchy(2)))
+	if (find_hierarchy(2) || mount_hierarchy(2))
 		ms_version = 2;
-	else if (only != 2 && (find_hierarchy(1) || mount_hierarchy(1)))
+	else if (find_hierarchy(1) || mount_hierarchy(1))
 		ms_version = 1;
 	else
-		return skip_because("no memory controller%s%s", only ? " for cgroup " : "",
-				    only ? want : "");
+		return skip_because("no memory controller");
 	if ((need & MS_KMEM) && kmem_off())
 		return skip_because("kernel memory is not accounted (cgroup.memory=nokmem)");
 	remove_stale(cg_root);

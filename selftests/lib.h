@@ -50,10 +50,10 @@ void *ms_shared(size_t size);		/* zeroed; ends the test if there is none */
 void ms_sleep(double s);
 double ms_now(void);		/* seconds, CLOCK_MONOTONIC */
 uint64_t ms_now_ns(void);
+/* the argument i; without it $env, as the runner gives none; without that def */
 long ms_arg(int argc, char **argv, int i, const char *env, long def);
 void ms_metric(const char *name, double val, const char *unit);
 int ms_compare(const void *a, const void *b);	/* doubles, for qsort() */
-void ms_kmsg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ms_expect(const char *regex);	/* kernel messages that are provoked */
 void ms_expect_end(void);
 /* what the kernel says of a cache that is destroyed with an object in it */
@@ -132,7 +132,6 @@ struct slab_cache slab_cache(const char *name);
 #define MS_CACHES	256
 struct ms_mem {
 	long slab;			/* all in bytes; from /proc/meminfo ... */
-	long sreclaimable;
 	long vmalloc;
 	long percpu;
 	long free;
@@ -163,7 +162,6 @@ long ms_vmstat(const char *key);	/* -1: it does not have that */
 long ms_dentry_unused(void);		/* nr_unused of dentry-state */
 
 /* file systems */
-bool ms_has_fs(const char *type);
 int ms_mount(const char *type, const char *dir);
 int ms_mountf(const char *type, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

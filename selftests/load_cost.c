@@ -5,14 +5,14 @@
  *
  *   load_cost [operations a round] [rounds] [cgroups in the crowd]
  *
- * Each figure is the mean of a round, of the round where that is least, and is
- * for the whole of:
+ * Each figure is the mean of a round, of the round where that is least (reclaim:
+ * of all rounds), and is for the whole of:
  *   create_unlink      openat(O_CREAT) of a new name, close, unlinkat
  *   negative_dentry    newfstatat of a name that is not there, a new one each
  *                      time; a tmpfs forgets it at once
  * both on a tmpfs, by a task in a cgroup; the names are made in the loop.
  * The same again (.._root) by a task in the root cgroup, where nothing is
- * charged; the negative dentry also on the disk (.._disk), where it stays;
+ * charged; both also on the disk (.._disk), where a negative dentry stays;
  * both where a crowd of other cgroups has files on the tmpfs (.._crowd); and
  *   memcg_reclaim      for each of the 100,000 dentries that a cgroup has cached
  *                      on the disk and loses again to its limit

@@ -5,9 +5,9 @@
  *
  *   load_report [cgroups] [mounts]
  *
- * First the mounts alone: the state that everything has to come back to once
- * the cgroups are gone.  Then the cgroups, the mounts again, the cgroups away,
- * the mounts away.
+ * After a small round that makes what is made once: the cgroups, the mounts, the
+ * cgroups away, the mounts away.  Then the mounts alone: the state that everything
+ * has to come back to once the cgroups are gone.
  */
 #include <errno.h>
 #include <stdio.h>

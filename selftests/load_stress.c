@@ -2,12 +2,13 @@
 /*
  * Everything at once: containers with limits come and go on all nodes, in each a
  * few of stress-ng's stressors, beside them the other loads, while caches are
- * dropped and cgroups squeezed.  In the end all is removed, and slab is back.
+ * dropped and cgroups squeezed.  In the end all is removed, with its objects.
  *
  *   load_stress [minutes] [seed] [stress-ng, and arguments before the others]
  *
  * What runs where, for how long, within which limits and how it ends comes from
- * the seed and the minutes alone: the same plan has the same hash.
+ * the seed, the minutes and the number of nodes alone: the same plan has the
+ * same hash.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -743,7 +744,7 @@ static void run(int argc, char **argv)
 	ms_metric("stress.used_left", (after.used - before.used) / MS_KB, "kB");
 	ms_metric("stress.used_left_percent",
 		  100.0 * (after.used - before.used) / before.used, "%");
-	ksft_test_result(ok, "slab is back within 1 %%\n");
+	ksft_test_result(ok, "objects are back within 1 %%\n");
 	if (made_shm)
 		rmdir("/dev/shm");
 	ksft_exit(!ksft_get_fail_cnt());
