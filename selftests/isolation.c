@@ -5,8 +5,8 @@
  *   isolation [objects]
  *
  * Two cgroups cache dentries of the same file system, which each mounts (of two
- * instances of proc where there is no disk); one of them is squeezed.  By every means that the kernel
- * has, on every node.
+ * instances of proc where there is no disk); one of them is squeezed.  By every
+ * means that the kernel has, on every node.
  */
 #include <errno.h>
 #include <fcntl.h>
