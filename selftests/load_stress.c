@@ -24,7 +24,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -358,6 +360,7 @@ static int container(void *arg)
 	const char *dir;
 	int i, n;
 
+	signal(SIGALRM, SIG_DFL);
 	dup2(c->p.in, 1);
 	dup2(c->p.in, 2);
 	/* not each kernel has namespaces of System V's objects */
@@ -436,6 +439,8 @@ static void stint(struct container *c, const char *name)
 	hear(&c->p, ms_now() + 10);
 	close(c->p.out);
 	ret = ms_wait(pid);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;	/* orphans */
 	/* 128 + 9: the last one that could be killed for memory */
 	if (ret == 128 + SIGKILL)
 		add(&shared->killed, 1);
@@ -462,6 +467,13 @@ static int run_slot(void *arg)
 	char name[256];
 	int nr, i, n;
 
+	/*
+	 * Many of stress-ng's tasks tell their parent by SIGALRM that they are done, also
+	 * when that has been killed and they have been given another: so to us, who don't
+	 * mind, and not to ms_main(), which would end all.
+	 */
+	signal(SIGALRM, SIG_IGN);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (nr = 0; s->warm ? nr < s->warm : seconds < minutes * 60; nr++) {
 		struct container c = {
 			.p.says = stressor_says, .p.name = name, .slot = s->nr,
