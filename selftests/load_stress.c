@@ -382,8 +382,12 @@ static int container(void *arg)
 	dir = mount_own(c);
 	if (!dir || chdir(dir) || (!access("/dev/shm", W_OK) && ms_mount("tmpfs", "/dev/shm")))
 		return fail(filesystems[c->st.fs]);
-	/* who is killed leaves sockets there, named by its pid, which comes again */
-	if (!access("/tmp", W_OK) && ms_mount("tmpfs", "/tmp"))
+	/*
+	 * Who is killed leaves sockets in /tmp, named by its pid, which comes again. It is
+	 * where we are as well, and some ask for the whole path.
+	 */
+	if (ms_mount("tmpfs", "/tmp") || ms_mkdirf("/tmp/slot") ||
+	    mount(".", "/tmp/slot", NULL, MS_BIND, NULL) || chdir("/tmp/slot"))
 		return fail("/tmp");
 	memcpy(argv, command, nr_command * sizeof(*argv));
 	n = snprintf(text, sizeof(text),
