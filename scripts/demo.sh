@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh [BASE]: the before/after table and picture of a base (default 5.10).
 # Builds the base and the patched kernel, runs those of load_report, load_pods,
-# load_cost and load_destroy that patches/BASE/limits has rows of on both, and on the base with cgroup.memory=nokmem (the
-# floor), one after the other on the same 4-node guest.
+# load_cost and load_destroy that patches/BASE/limits has rows of on both, and on
+# the base with cgroup.memory=nokmem (the floor), one after the other on the same
+# 4-node guest.
 #
 #	SCALE=full|1/2|1/4|1/16|small	default: the largest that the host's
 #					free memory takes
