@@ -1895,7 +1895,7 @@ static int cleanup(pid_t worker)
 
 int ms_main(int argc, char **argv, unsigned int need, ms_fn fn)
 {
-	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM };
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	sigset_t set, old;
 	int sig = 0, status = 0, ret;
 	pid_t pid, done;
@@ -1934,6 +1934,8 @@ int ms_main(int argc, char **argv, unsigned int need, ms_fn fn)
 	}
 	if (pid > 0)
 		setpgid(pid, pid);
+	/* so orphans, ours now, tell that they are done, stress-ng's for one */
+	signal(SIGALRM, SIG_IGN);
 
 	while (pid > 0) {
 		sig = sigwaitinfo(&set, NULL);

@@ -24,9 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -300,7 +298,7 @@ static const char * const excuses[] = {
  */
 static bool folder_is_gone(const struct container *c, const char *line)
 {
-	return strstr(line, "errno=2 ") &&
+	return strstr(line, "errno=2 ") && strstr(line, "tmp-stress-ng-") &&
 	       (c->ended || cg_stat(c->top, "memory.events", "oom_kill") > 0);
 }
 
@@ -373,7 +371,6 @@ static int container(void *arg)
 	const char *dir;
 	int i, n;
 
-	signal(SIGALRM, SIG_DFL);
 	dup2(c->p.in, 1);
 	dup2(c->p.in, 2);
 	/* not each kernel has namespaces of System V's objects */
@@ -460,8 +457,6 @@ static void stint(struct container *c, const char *name)
 	hear(&c->p, ms_now() + 10);
 	close(c->p.out);
 	ret = ms_wait(pid);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;	/* orphans */
 	/* 128 + 9: the last one that could be killed for memory */
 	if (ret == 128 + SIGKILL)
 		add(&shared->killed, 1);
@@ -488,13 +483,6 @@ static int run_slot(void *arg)
 	char name[256];
 	int nr, i, n;
 
-	/*
-	 * Many of stress-ng's tasks tell their parent by SIGALRM that they are done, also
-	 * when that has been killed and they have been given another: so to us, who don't
-	 * mind, and not to ms_main(), which would end all.
-	 */
-	signal(SIGALRM, SIG_IGN);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (nr = 0; s->warm ? nr < s->warm : seconds < minutes * 60; nr++) {
 		struct container c = {
 			.p.says = stressor_says, .p.name = name, .slot = s->nr,
