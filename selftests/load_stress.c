@@ -294,11 +294,12 @@ static const char * const excuses[] = {
 
 /*
  * Where one was killed, stress-ng removes its folder, and those of its children that
- * are still there don't find it.
+ * are still there don't find it.  What mounts on it does not say its name.
  */
 static bool folder_is_gone(const struct container *c, const char *line)
 {
-	return strstr(line, "errno=2 ") && strstr(line, "tmp-stress-ng-") &&
+	return strstr(line, "errno=2 ") &&
+	       (strstr(line, "tmp-stress-ng-") || strstr(line, "umount: mount failed, ")) &&
 	       (c->ended || cg_stat(c->top, "memory.events", "oom_kill") > 0);
 }
 
