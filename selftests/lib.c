@@ -489,20 +489,33 @@ int cg_remove_tree(const char *rel)
 	return remove_tree(cg_path(rel, NULL), false);
 }
 
+static void kill_task(int pid)
+{
+	if (pid > 1)
+		kill(pid, SIGKILL);
+}
+
+/* one that does not die, with its state */
+static void show_task(int pid)
+{
+	char buf[1024];
+
+	if (ms_read(fmt_path("/proc/%d/stat", pid), buf, sizeof(buf)) > 0)
+		ksft_print_msg("%.40s\n", buf);
+}
+
 /* the number of tasks that were still there */
-static int kill_tree(const char *path)
+static int for_tasks(const char *path, void (*fn)(int pid))
 {
 	char buf[16384], sub[PATH_MAX];
 	struct dirent *de;
-	int nr = 0, pid;
 	char *p, *save;
+	int nr = 0;
 	DIR *dir;
 
 	if (ms_read(fmt_path("%s/cgroup.procs", path), buf, sizeof(buf)) > 0) {
 		for (p = strtok_r(buf, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
-			pid = atoi(p);
-			if (pid > 1)
-				kill(pid, SIGKILL);
+			fn(atoi(p));
 			nr++;
 		}
 	}
@@ -511,7 +524,7 @@ static int kill_tree(const char *path)
 		if (de->d_type != DT_DIR || de->d_name[0] == '.')
 			continue;
 		if (snprintf(sub, sizeof(sub), "%s/%s", path, de->d_name) < (int)sizeof(sub))
-			nr += kill_tree(sub);
+			nr += for_tasks(sub, fn);
 	}
 	if (dir)
 		closedir(dir);
@@ -522,9 +535,11 @@ int cg_kill_tree(const char *rel, double timeout)
 {
 	double end = ms_now() + timeout;
 
-	while (kill_tree(cg_path(rel, NULL))) {
-		if (ms_now() > end)
+	while (for_tasks(cg_path(rel, NULL), kill_task)) {
+		if (ms_now() > end) {
+			for_tasks(cg_path(rel, NULL), show_task);
 			return -1;
+		}
 		ms_sleep(0.01);
 	}
 	return 0;
@@ -1109,6 +1124,7 @@ void ms_mem(struct ms_mem *m)
 		if (!p)
 			break;
 	}
+	m->held = m->slab - m->slabinfo + m->used;
 }
 
 /* free slabs that nobody uses, so that counters tell what is in use */

@@ -82,7 +82,7 @@ int cg_create_path(const char *rel);	/* makes the parents as well */
 int cg_remove(const char *rel);
 int cg_removef(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cg_remove_tree(const char *rel);	/* leaves rel itself */
-/* kill all that is in it and below, for so long; 0 if nothing is left */
+/* kill all that is in it and below, for so long; 0 if nothing is left, else says what is */
 int cg_kill_tree(const char *rel, double timeout);
 int cg_write(const char *rel, const char *file, const char *val);
 bool cg_has(const char *rel, const char *file);
@@ -136,7 +136,8 @@ struct ms_mem {
 	long percpu;
 	long free;
 	long slabinfo;			/* ... and the caches of /proc/slabinfo */
-	long used;		/* ... of these, by objects */
+	long used;			/* ... of these, by objects */
+	long held;			/* of slab by objects, with what is in no cache */
 	long k32_bytes;
 	long k32_objs;
 	long lists_bytes;		/* the cache list_lru_memcg, -1: none */
