@@ -36,7 +36,7 @@
 #define MAX_WORDS	64
 #define WARM		4	/* seconds of a stint of the warm-up */
 #define LATE		60	/* what a container may take beyond its time */
-#define STUCK		180	/* what killing it may take, or ending a load */
+#define STUCK		900	/* what killing it may take, or ending a load: ticks can starve a guest */
 #define SWAP_PAGES	4096
 #define ZSWAP		"/sys/module/zswap/parameters/enabled"
 
