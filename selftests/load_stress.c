@@ -36,7 +36,8 @@
 #define MAX_WORDS	64
 #define WARM		4	/* seconds of a stint of the warm-up */
 #define LATE		60	/* what a container may take beyond its time */
-#define STUCK		900	/* what killing it may take, or ending a load: ticks can starve a guest */
+/* what killing it may take, or ending a load: where ticks starve a guest, minutes */
+#define STUCK		900
 #define SWAP_PAGES	4096
 #define ZSWAP		"/sys/module/zswap/parameters/enabled"
 
