@@ -20,7 +20,7 @@
 
 #define NR_SHARED	4	/* mounts that everybody uses */
 #define MAX_TASKS	256
-#define STUCK		60	/* seconds without an end */
+#define STUCK		300	/* seconds until all have ended; a guest may be starved */
 
 struct task {
 	int nr;

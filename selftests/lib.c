@@ -113,12 +113,16 @@ double ms_now(void)
 	return ms_now_ns() / 1e9;
 }
 
-/* settings that clean-up puts back, whoever has changed them */
+/* what clean-up puts back, whichever task has changed it */
 #define MAX_SAVED	16
-static struct saved {
-	char path[256];
-	char val[64];
-} *saved;
+static struct {
+	struct {
+		char path[256];
+		char val[64];
+	} saved[MAX_SAVED];		/* settings */
+	bool expecting;			/* messages that a test provokes */
+	char swap[512];			/* a file that is swapped to */
+} *state;
 
 int ms_set(const char *path, const char *val)
 {
@@ -133,13 +137,13 @@ int ms_set(const char *path, const char *val)
 		*strchr(p, ']') = '\0';
 		memmove(old, p + 1, strlen(p));
 	}
-	for (i = 0; saved && i < MAX_SAVED; i++) {
-		if (!strcmp(saved[i].path, path))
+	for (i = 0; i < MAX_SAVED; i++) {
+		if (!strcmp(state->saved[i].path, path))
 			break;
-		if (saved[i].path[0])
+		if (state->saved[i].path[0])
 			continue;
-		strcpy(saved[i].val, old);
-		snprintf(saved[i].path, sizeof(saved[i].path), "%s", path);
+		strcpy(state->saved[i].val, old);
+		snprintf(state->saved[i].path, sizeof(state->saved[i].path), "%s", path);
 		break;
 	}
 	return ms_write(path, val);
@@ -155,15 +159,12 @@ void *ms_shared(size_t size)
 	return p;
 }
 
-/* messages that a test provokes, for who watches the console */
-static bool *expecting;
-
+/* for who watches the console */
 void ms_expect(const char *regex)
 {
 	char buf[512];
 
-	if (expecting)
-		*expecting = true;
+	state->expecting = true;
 	snprintf(buf, sizeof(buf), "lean-memcg: expect-begin %s\n", regex);
 	ms_write("/dev/kmsg", buf);
 }
@@ -171,8 +172,7 @@ void ms_expect(const char *regex)
 void ms_expect_end(void)
 {
 	ms_write("/dev/kmsg", "lean-memcg: expect-end\n");
-	if (expecting)
-		*expecting = false;
+	state->expecting = false;
 }
 
 bool ms_kernel_said(const char *text)
@@ -246,6 +246,9 @@ int ms_insmod(const char *name, const char *args)
 		return -errno;
 	if (syscall(SYS_finit_module, fd, args, 0))
 		err = -errno;
+	/* a test that was killed has left it */
+	if (err == -EEXIST && !ms_rmmod(name))
+		err = syscall(SYS_finit_module, fd, args, 0) ? -errno : 0;
 	close(fd);
 	return err;
 }
@@ -284,11 +287,11 @@ static void put_back(void)
 {
 	int i;
 
-	if (expecting && *expecting)
+	if (state->expecting)
 		ms_expect_end();
-
-	for (i = 0; saved && i < MAX_SAVED && saved[i].path[0]; i++)
-		ms_write(saved[i].path, saved[i].val);
+	ms_swapoff();
+	for (i = 0; i < MAX_SAVED && state->saved[i].path[0]; i++)
+		ms_write(state->saved[i].path, state->saved[i].val);
 }
 
 void ms_sleep(double s)
@@ -636,8 +639,7 @@ long cg_total(void)
 	long hier, num, dying;
 	char *p;
 
-	if (ms_version == 2 &&
-	    ms_read(fmt_path("%s/cgroup.stat", cg_root), buf, sizeof(buf)) > 0) {
+	if (ms_version == 2 && ms_read(cg_path("", "cgroup.stat"), buf, sizeof(buf)) > 0) {
 		num = key_value(buf, "nr_descendants");
 		dying = key_value(buf, "nr_dying_descendants");
 		if (num >= 0 && dying >= 0)
@@ -1061,6 +1063,14 @@ static bool slab_line(const char *p, char *name, struct slab_cache *c)
 	return true;
 }
 
+static bool is_shared(const char *name)
+{
+	char val[16];
+
+	return ms_read(fmt_path("/sys/kernel/slab/%s/aliases", name), val, sizeof(val)) > 0 &&
+	       atoi(val);
+}
+
 struct slab_cache slab_cache(const char *name)
 {
 	struct slab_cache c = { 0 };
@@ -1068,8 +1078,10 @@ struct slab_cache slab_cache(const char *name)
 	char buf[64];
 
 	for (p = slabinfo(); *p; p++) {
-		if (slab_line(p, buf, &c) && !strcmp(buf, name))
+		if (slab_line(p, buf, &c) && !strcmp(buf, name)) {
+			c.shared = is_shared(name);
 			return c;
+		}
 		p = strchr(p, '\n');
 		if (!p)
 			break;
@@ -1115,7 +1127,7 @@ void ms_mem(struct ms_mem *m)
 				m->k32_bytes = c.bytes;
 				m->k32_objs = c.active;
 			}
-			if (!strcmp(name, "list_lru_memcg")) {
+			if (!strcmp(name, "list_lru_memcg") && !is_shared(name)) {
 				m->lists_bytes = c.bytes;
 				m->lists_objs = c.active;
 			}
@@ -1510,8 +1522,6 @@ int ms_open_disk(void)
 	return dev ? open_disk(dev) : -1;
 }
 
-static char swap_file[512];
-
 const char *ms_swapon(long pages)
 {
 	long page = sysconf(_SC_PAGESIZE), i;
@@ -1526,8 +1536,8 @@ const char *ms_swapon(long pages)
 	mkdir(dir, 0700);
 	if (ms_mount_disk(dir))
 		return "can't mount the disk";
-	snprintf(swap_file, sizeof(swap_file), "%s/file", dir);
-	fd = open(swap_file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	snprintf(state->swap, sizeof(state->swap), "%.500s/file", dir);
+	fd = open(state->swap, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return "can't make a file on the disk";
 	for (i = 0; i < pages && !why; i++)
@@ -1540,19 +1550,19 @@ const char *ms_swapon(long pages)
 		why = "can't write to the disk";
 	free(buf);
 	close(fd);
-	if (!why && swapon(swap_file, 0))
+	if (!why && swapon(state->swap, 0))
 		why = strerror(errno);
 	return why;
 }
 
 void ms_swapoff(void)
 {
-	if (!swap_file[0])
+	if (!state->swap[0])
 		return;
-	swapoff(swap_file);
-	unlink(swap_file);
+	swapoff(state->swap);
+	unlink(state->swap);
 	ms_umountf("%s/swap", ms_dir);
-	swap_file[0] = '\0';
+	state->swap[0] = '\0';
 }
 
 /* a directory of our own on the disk, without what an earlier test has left */
@@ -1926,14 +1936,8 @@ int ms_main(int argc, char **argv, unsigned int need, ms_fn fn)
 	sigprocmask(SIG_BLOCK, &set, &old);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 
-	saved = mmap(NULL, MAX_SAVED * sizeof(*saved) + sizeof(*expecting),
-		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (saved == MAP_FAILED)
-		saved = NULL;
-	else
-		expecting = (bool *)(saved + MAX_SAVED);
-
 	ksft_print_header();
+	state = ms_shared(sizeof(*state));
 	if (!setup(need)) {
 		cleanup(0);
 		ksft_exit_skip("%s\n", skip_reason);

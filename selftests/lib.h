@@ -92,7 +92,8 @@ long cg_slab(const char *rel);		/* bytes of reclaimable slab, v1: kmem */
 long cg_slab_noise(void);		/* how far off cg_slab() may be */
 bool cg_node_stat(const char *rel, const char *name, int node, long *bytes);
 bool cg_node_slab(const char *rel, int node, long *bytes);
-long cg_total(void);			/* cgroups alive or dying, -1: unknown */
+/* cgroups alive or dying: on v2 below ours, on v1 all that the host has; -1: unknown */
+long cg_total(void);
 bool cg_wait_total(long total, double timeout);
 bool cg_gone(long total, double timeout);	/* the same, and says it if not */
 /* 0 or -1. Charges that CPUs keep for cgroups, by one more that goes */
@@ -121,6 +122,7 @@ int ms_bind_cpu(int cpu);		/* this task; 0 or -1 with errno */
 /* memory */
 struct slab_cache {
 	bool found;
+	bool shared;			/* merged with others: objects of any */
 	unsigned long active;		/* objects in use */
 	unsigned long total;		/* objects there is room for */
 	unsigned long objsize;
@@ -140,7 +142,7 @@ struct ms_mem {
 	long held;			/* of slab by objects, with what is in no cache */
 	long k32_bytes;
 	long k32_objs;
-	long lists_bytes;		/* the cache list_lru_memcg, -1: none */
+	long lists_bytes;		/* list_lru_memcg, -1: no such cache of its own */
 	long lists_objs;
 	int caches;			/* the caches one by one */
 	struct {

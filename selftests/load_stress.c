@@ -586,12 +586,19 @@ static int load_after_load(void *arg)
 static int events(void *arg)
 {
 	uint64_t r = stream(EVENTS, 0, 0);
+	double start = ms_now();
+	long minute = 0;
 	char rel[32];
 	int what;
 
 	(void)arg;
 	while (!shared->stop) {
 		ms_sleep(0.5 + below(&r, 8));
+		if (ms_now() - start >= 60 * (minute + 1)) {
+			minute = (ms_now() - start) / 60;
+			ksft_print_msg("%ld minutes: %ld stints, %ld calls failed\n", minute,
+				       shared->stints, shared->bad);
+		}
 		what = below(&r, 6);
 		snprintf(rel, sizeof(rel), "slot%d", below(&r, nr_slots));
 		if (what == 0)
