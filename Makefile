@@ -14,14 +14,18 @@ BOOT_MB ?= 512
 
 # As given, without make's own expansion of "$".
 override CMD := $(value CMD)
+override APPEND := $(value APPEND)
 LEAN_T0 := $(shell date +%s)
-export KSRC SCALE CMD LEAN_T0 JOBS STEPS
+export KSRC SCALE CMD APPEND LEAN_T0 JOBS STEPS
 
 # Those that have a series.
 bases := $(patsubst patches/%/series,%,$(wildcard patches/*/series))
 
+ifeq ($(filter 0 1,$(PATCHED)),)
+$(error PATCHED is 0 or 1, not '$(PATCHED)')
+endif
 kernel := $(if $(filter 0,$(PATCHED)),vanilla,patched)
-guest := -b '$(BASE)' -k $(kernel) -f '$(FLAVOUR)' -n '$(NODES)' -a '$(APPEND)'
+guest := -b '$(BASE)' -k $(kernel) -f '$(FLAVOUR)' -n '$(NODES)' -a "$$APPEND"
 
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
@@ -48,13 +52,16 @@ help:
 #:
 #: Settings, with what they are otherwise:
 #:   BASE=5.10          a folder of patches/
-#:   PATCHED=1          0: the kernel without the series
+#:   for boot, run, kselftest, stress (FLAVOUR: not kselftest, but others):
+#:   PATCHED=1          0: the kernel without the series; for build as well
 #:   NODES=4            a topology, a file of qemu/: 1 2 4 8 memless ...
-#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ... (others, stress: wide)
+#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ... (others, stress:
+#:                      wide); for build as well
 #:   MB=256             memory of a node (boot, kselftest, stress: 512)
+#:   APPEND=            more for the kernel's command line (boot, run)
 #:   TIMEOUT=300        seconds that "make run" may take
 #:   MINUTES=10 SEED=1  how long "make stress" loads, and what
-#:   APPEND=            more for the kernel's command line
+#:   for all:
 #:   SCALE=             of the demo: full 1/2 1/4 1/16 small; of the bench: full small
 #:   KSRC=/path         your own kernel tree as the base; it is not changed
 #:   KSRC_3_15=/path    the same for one base alone; 3.15 and 3.19 need one
@@ -88,7 +95,7 @@ build: deps
 	@scripts/build.sh '$(BASE)' $(kernel) '$(FLAVOUR)'
 
 kselftest: deps
-	@scripts/kselftest.sh '$(BASE)'
+	@scripts/kselftest.sh '$(BASE)' $(kernel)
 
 others: deps
 	@scripts/others.sh '$(BASE)' $(if $(TESTS),'$(TESTS)')

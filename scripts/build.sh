@@ -31,7 +31,7 @@ expand() {
 	cat "$1"
 }
 settings=$(expand "$fragment")
-need_cmd gcc make bc bison flex /usr/include/libelf.h /usr/include/openssl/ssl.h ccache perl
+need_cmd gcc git make bc bison flex /usr/include/libelf.h /usr/include/openssl/ssl.h ccache perl
 : "${JOBS:=$(nproc)}"
 
 # wanted FILE...: the settings of the fragments, the last of each symbol: "X value".
@@ -101,14 +101,15 @@ build() {
 	sed 's/[ \t]*# optional.*//' "$guest" "$scratch/flavour" >"$scratch/all.config"
 	(kmake KCONFIG_ALLCONFIG="$scratch/all.config" allnoconfig) >"$log" 2>&1 || failed
 	check_config "$src/out/.config" "$tree"
-	progress "$src/out" >&2 9>&- &
+	progress "$src/out" >&2 8>&- 9>&- &
 	ticker=$!
 	rc=0
 	spawn kmake -j"$JOBS" bzImage >>"$log" 2>&1 || rc=$?
 	kill "$ticker" 2>/dev/null || true
 	[ "$rc" = 0 ] || failed
-	grep -q '^CONFIG_MODULES=y' "$src/out/.config" || modules=
-	for m in $modules; do
+	has_modules=$(grep '^CONFIG_MODULES=y' "$src/out/.config" || true)
+	for m in "$top"/selftests/*_mod "$top"/qemu/*_mod; do
+		[ -n "$has_modules" ] || break
 		cp -r "$m" "$scratch"
 		[ ! -f "$src/out/vmlinux.symvers" ] || cp "$src/out/vmlinux.symvers" "$src/out/Module.symvers"
 		(kmake modules_prepare) >>"$log" 2>&1 &&
@@ -120,6 +121,7 @@ build() {
 		while read -r o; do [ ! -e "$o" ] || echo "$o"; done |
 		xargs nm $(ls "$dst"/*.ko 2>/dev/null || true) | awk '$2 ~ /[tT]/ { sub(/\..*/, "", $3); print $3 }' |
 		sort -u >"$dst/functions"
+	[ -s "$dst/functions" ] || die "no function of the files that the series touches is in the kernel"
 	(cd "$src/out" && mv .config System.map vmlinux "$dst" &&
 		mv arch/x86/boot/bzImage "$dst/arch/x86/boot") ||
 		die "can't write the kernel to $cache"
@@ -137,9 +139,9 @@ failed() {
 
 tree=$("$top/scripts/tree.sh" "$base" "$what")
 version=$(kernel_version "$tree")
-# The tests' modules, which belong to one kernel.
-modules=$(ls -d "$top"/selftests/*_mod "$top"/qemu/*_mod 2>/dev/null || true)
-key=$( { echo "${tree##*/} $base_makeflags"; echo "$settings"; cat "$guest" "$top/scripts/build.sh"; for m in $modules; do cat "$m"/*; done; gcc -v 2>&1; ld -v; } | hash)
+# The tests' modules belong to one kernel.
+key=$( { echo "${tree##*/} $base_makeflags"; echo "$settings"; cat "$guest" "$top/scripts/build.sh" \
+	"$top"/selftests/*_mod/* "$top"/qemu/*_mod/*; series_files "$top/patches/$base"; gcc -v 2>&1; ld -v; } | hash)
 name=$base-$flavour-$key
 out=$cache/build/$name
 [ -e "$out" ] || stage "building Linux $version $what, flavour $flavour (minutes; seconds if ccache has it)"
@@ -150,6 +152,5 @@ export CCACHE_DEPEND=1	# not preprocessed first, a third of the time: that never
 export CCACHE_SLOPPINESS=time_macros,include_file_ctime,include_file_mtime
 export KBUILD_BUILD_TIMESTAMP='Thu Jan 1 00:00:00 UTC 1970' KBUILD_BUILD_USER=lean-memcg
 export KBUILD_BUILD_HOST=lean-memcg KBUILD_BUILD_VERSION=1
-unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT
 publish "$out" build
 echo "$out"

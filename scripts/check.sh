@@ -70,7 +70,7 @@ nokmem-boot	| full | 5.10 7.3 | pass | $patched -a cgroup.memory=nokmem -- $test
 cocci		| full | 5.10 7.3 | pass | scripts/hygiene.sh $base cocci
 bisect		| full | all | pass | scripts/bisect.sh $base
 bench		| full | 5.10 7.3 | pass | scripts/bench.sh $base
-stress		| full | 5.10 7.3 | pass | MINUTES=10 scripts/stress.sh $base
+stress		| full | 5.10 7.3 | pass | env MINUTES=10 scripts/stress.sh $base
 others		| full | 5.10 7.3 | pass | scripts/others.sh $base
 kselftest	| full | 5.10 7.3 | pass | scripts/kselftest.sh $base
 mounts		| full | 5.10 7.3 | pass | $patched -f wide -m 512 -- env MEMCG_SLAB_XFS=/dev/vdb $tests mounts
@@ -131,11 +131,14 @@ bases=${bases# }
 # What to run, one "BASE NAME" a line.
 plan=$(printf "%s\n" "$table" | awk -F'|' -v bases="$bases" -v steps="${STEPS:-}" '{
 	n = split(bases, base, " ")
-	for (i = 1; i <= ($2 == "once" ? 1 : n); i++)
-		if ($3 == "all" || index(" " $3 " ", " " base[i] " "))
+	for (i = 1; i <= n; i++)
+		if ($3 == "all" || index(" " $3 " ", " " base[i] " ")) {
 			if (steps == "full" || (steps == "" && $2 != "full") ||
 			    index(" " steps " ", " " $1 " "))
 				print base[i], $1
+			if ($2 == "once")
+				break
+		}
 }')
 [ -n "$plan" ] || die "no such step is about $bases"
 
@@ -182,7 +185,7 @@ while read -r base name; do
 	# None of an earlier run, if this one does not get as far as a guest.
 	rm -f "${log%.log}.guest" "${log%.log}.guest.console"
 	rc=0
-	spawn sh -c "$command" >"$log" 2>"$err" </dev/null || rc=$?
+	spawn sh -c "exec $command" >"$log" 2>"$err" </dev/null || rc=$?
 	set -- $(awk -f scripts/ktap.awk -f /dev/stdin "$log" <<-'END'
 		{ ktap($0) }
 		END { ktap_end(); print ktap_pass, ktap_fail, ktap_skip, ktap_why == "" ? 0 : 1 }

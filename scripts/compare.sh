@@ -25,6 +25,7 @@ step()
 
 prepare()
 {
+	only_one "$results/.lock" "$results"
 	step "source"
 	tree=$("$top/scripts/fetch.sh" "$base")
 	version=$(kernel_version "$tree")
@@ -34,7 +35,6 @@ prepare()
 	"$top/scripts/build.sh" "$base" patched plain >/dev/null
 	step "guest image"
 	"$top/scripts/image.sh" "$base" >/dev/null
-	mkdir -p "$results" || die "can't write to $results"
 	rm -f "$results"/*.log "$results"/*.console "$results"/*.curve "$results"/table.* \
 		"$results"/*.data "$results"/*.png
 }

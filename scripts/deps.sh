@@ -26,8 +26,9 @@ command -v apt-get >/dev/null 2>&1 || as_root=none
 
 stage "installing$missing"
 install() {
-	DEBIAN_FRONTEND=noninteractive $as_root apt-get -qq -y install \
-		--no-install-recommends $missing
+	# env: sudo has an environment of its own
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install \
+		--no-install-recommends $missing </dev/null
 }
 scratch_dir
 if ! install >"$scratch/log" 2>&1; then

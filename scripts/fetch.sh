@@ -6,6 +6,7 @@
 # Usage: [KSRC=/path] scripts/fetch.sh BASE
 # Prints the path of the tree, which is in the cache; don't modify it.
 # PATH.version, beside it, says what it is: kernel version, where it came from.
+# Exit status 3: Debian does not have it, or can't be reached.
 set -eu
 . "$(dirname "$0")/lib.sh"
 load_base "${1:-}"
@@ -115,7 +116,8 @@ out= why=
 if [ -n "$base_ksrc" ]; then
 	fetch_ksrc
 elif [ -z "$base_package" ]; then
-	die "Debian has no Linux $base: set KSRC_$(echo "$base" | tr . _)=/path to kernel.org's v$base_kernelorg"
+	say "Debian has no Linux $base: set KSRC_$(echo "$base" | tr . _)=/path to kernel.org's v$base_kernelorg"
+	exit 3
 elif out=$(find "$cache/source/$base_package.newest" -mmin -60 -exec cat {} + 2>/dev/null) &&
      [ -n "$out" ] && [ -d "$out" ]; then
 	# apt was asked within the hour
@@ -130,7 +132,7 @@ else
 	else
 		out=$(ls -d "$cache/source/$base_package"-*.version 2>/dev/null | sort -V | tail -n 1)
 		out=${out%.version}
-		[ -n "$out" ] && [ -d "$out" ] || die "$why; set KSRC=/path to a $base tree"
+		[ -n "$out" ] && [ -d "$out" ] || { say "$why; set KSRC=/path to a $base tree"; exit 3; }
 		say "$why; using the newest that is in the cache"
 	fi
 fi

@@ -8,7 +8,7 @@ set -eu
 . "$(dirname "$0")/series.sh"
 . "$(dirname "$0")/checks.sh"
 
-all="style unknown_base bad_ksrc ksrc_untouched base_own_tree out_of_time bad_patch bad_names bad_env
+all="style unknown_base bad_ksrc ksrc_untouched base_own_tree out_of_time interrupted bad_patch bad_names bad_env
      run_names series_clean series_broken checkpatch mbox mbox_selftests
      report verdict plot demo clean"
 for t; do
@@ -33,6 +33,7 @@ unset SCALE
 # The kernel tree: a file to patch, and what makes it a kernel tree.
 mkdir -p "$KSRC/mm" "$KSRC/$selftest_dir"
 printf 'VERSION = 0\nPATCHLEVEL = 1\nSUBLEVEL = 7\nEXTRAVERSION =\n' >"$KSRC/Makefile"
+printf 'mrproper:\n\t@rm -f a.o $(addsuffix /mine,$(KBUILD_OUTPUT))\n' >>"$KSRC/Makefile"
 : >"$KSRC/Kbuild"
 awk 'BEGIN { for (i = 1; i <= 80; i++) print "line " i }' >"$KSRC/mm/a.c"
 printf 'TARGETS = alpha\nTARGETS += membarrier\nTARGETS += memfd\n' >"$KSRC/$selftest_dir/Makefile"
@@ -92,6 +93,17 @@ fails()
 		cat "$work/said"
 		return 1
 	fi
+}
+
+# within_30s CMD...: until CMD succeeds
+within_30s()
+{
+	_n=0
+	until "$@"; do
+		_n=$((_n + 1))
+		[ $_n -lt 300 ] || { echo "not within 30 seconds: $*"; return 1; }
+		sleep 0.1
+	done
 }
 
 # hygiene CHECK...: of the made-up series
@@ -155,6 +167,14 @@ check_ksrc_untouched()
 	t=$("$repo/scripts/tree.sh" 0.1 vanilla 2>/dev/null)
 	grep -qx 'line 20' "$t/mm/a.c"
 	sum | cmp - "$work/before"
+	# what was built there is not taken, nor swept where the user builds
+	mkdir "$work/kout"
+	: >"$KSRC/a.o" && : >"$work/kout/mine"
+	t=$(KBUILD_OUTPUT=$work/kout "$repo/scripts/tree.sh" 0.1 vanilla 2>/dev/null)
+	[ -e "$work/kout/mine" ]
+	[ ! -e "$t/a.o" ]
+	[ -e "$KSRC/a.o" ]
+	rm "$KSRC/a.o"
 }
 
 # bases that Debian does not have, and those that need help to build
@@ -188,8 +208,24 @@ check_out_of_time()
 	LEAN_T0=1 STEPS= "$repo/scripts/check.sh" 0.1 >"$work/out" 2>/dev/null
 	grep -q "^0.1 hygiene: 0 passed, 0 failed, 1 skipped: out of time" "$work/out"
 	grep -q "^not run, .*0.1 hygiene" "$work/out"
+	# once, by the first base that it is about
+	LEAN_T0=1 STEPS= "$repo/scripts/check.sh" 0.1 5.10 7.3 >"$work/out" 2>/dev/null
+	[ "$(grep -c "hang: .*out of time" "$work/out")" = 1 ]
+	grep -q "^5.10 hang: " "$work/out"
 	LEAN_T0=1 STEPS=hygiene "$repo/scripts/check.sh" 0.1 >"$work/out" 2>/dev/null || :
 	! grep -q "out of time" "$work/out"
+}
+
+# with check.sh ends what it has begun
+check_interrupted()
+{
+	cp -r "$repo" "$work/in"
+	printf '#!/bin/sh\necho $$ >"%s/pid"\nexec sleep 30\n' "$work" >"$work/in/scripts/run.sh"
+	STEPS=hang "$work/in/scripts/check.sh" 5.10 >/dev/null 2>&1 &
+	within_30s [ -s "$work/pid" ]
+	kill $!
+	wait $! || :
+	! kill -0 "$(cat "$work/pid")" 2>/dev/null
 }
 
 check_bad_patch()
@@ -274,6 +310,10 @@ check_series_broken()
 	# without a tree, what needs none is still checked
 	KSRC= hygiene >"$work/out"
 	[ "$(grep -c ' # SKIP no source tree: ' "$work/out")" -eq 9 ] || { cat "$work/out"; rc=1; }
+	# but not if it is there and can't be had
+	cp -r "$repo" "$work/nr"
+	printf '#!/bin/sh\necho "lean-memcg: no room" >&2\nexit 1\n' >"$work/nr/scripts/fetch.sh"
+	(unset KSRC; fails "no room" "$work/nr/scripts/hygiene.sh" 0.1) || rc=1
 	return $rc
 }
 
@@ -293,7 +333,7 @@ check_mbox()
 	Subject: [PATCH 0.1 3/3] selftests: add memcg_slab
 	EOS
 	grep -qx 'base-version: v0.1.7' "$work/1.mbox"
-	! grep -q '^base-commit:' "$work/1.mbox"
+	[ "$(grep -c '^base-commit:' "$work/1.mbox")" -eq 0 ]
 	[ "$(grep -ci '^message-id: <' "$work/1.mbox")" -eq 4 ]
 	[ "$(grep -i '^message-id: <' "$work/1.mbox" | sort -u | wc -l)" -eq 4 ]
 	[ "$(grep '^In-Reply-To: <' "$work/1.mbox" | sort -u | wc -l)" -eq 1 ]
@@ -370,7 +410,8 @@ check_checkpatch()
 	EOP
 	try() { hygiene checkpatch >"$work/out" || return 1; }
 	if try; then return 1; fi
-	grep -q "^# 0002.*ONE_TYPE" "$work/out" && grep -q "^# selftests:9: CHECK:TWO_TYPE" "$work/out"
+	grep -q "^# 0002.*ONE_TYPE" "$work/out"
+	grep -q "^# selftests:9: CHECK:TWO_TYPE" "$work/out"
 	printf "ONE_TYPE why\nselftests:TWO_TYPE why\n" >"$lane/checkpatch.ignore"
 	try || return 1
 	for bad in "ONE_TYPE" "ONE_TYPE why\nselftests:TWO_TYPE why\nMORE why" "ONE_TYPE why\nTWO_TYPE why" \
@@ -414,6 +455,11 @@ Linux version 0.1|1..1/ok 1 a|off|rebooted
 |1..1/ok 1 a|timeout!|did not end within 9
 |1..1/ok 1 a|off!|ended before the command
 |1..1/ok 1 a|error|emulator failed
+|1..1/ok 1 a|timeout|did not power off
+INFO: task mount:12 blocked in I/O wait for more than 120 seconds.|1..1/ok 1 a|off|hung task
+kmemleak: Kernel memory leak detector disabled|1..1/ok 1 a|off|kmemleak that is off
+alias_mod: Unknown symbol f (err -2)|1..1/ok 1 a|off|of another kernel
+** 12 printk messages dropped **|1..1/ok 1 a|off|lost lines
 |TAP version 13/ok 1 a|off|no plan
 |Bail out! x|off|bailed out
 |1..1/# 1..2/# ok 1 x/ok 1 a|off|cut short'
@@ -446,6 +492,21 @@ check_verdict()
 	printf '1..1\nok 1 a\nlean-memcg: exit 0 N\n' >"$work/out"
 	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
 		-v noise='at a.c:[0-9]+ f' "$work/con" "$work/out" || { echo "noise is not tolerated"; rc=1; }
+	# what a test provokes, and what it does not
+	for line in 'BUG a (Not tainted): Objects remaining in a' 'BUG: KASAN: double-free in kmem_cache_destroy+0x1/0x2' \
+		'BUG a (Tainted: G O): Object already free'; do
+		printf 'Linux version 0.1.7\nlean-memcg: expect-begin Objects remaining|kmem_cache_destroy|Tainted\n%s\n' "$line" >"$work/con"
+		st=0
+		awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
+			"$work/con" "$work/out" >"$work/said" || st=$?
+		case $st$line in
+		0*remaining* | 1*KASAN* | 1*already*) ;;
+		*) echo "'$line' while it is expected: status $st"; rc=1 ;;
+		esac
+	done
+	: >"$work/con"
+	! awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
+		"$work/con" "$work/out" >"$work/said" || { echo "an empty console passes"; rc=1; }
 	# what limits lead to
 	for line in 'a invoked oom-killer: gfp_mask=0x1' 'oom_reaper: unable to reap pid:9 (a)'; do
 		printf 'Linux version 0.1.7\n[ 0.1] %s\n[ 0.1] Call Trace:\n' "$line" >"$work/con"
@@ -517,19 +578,24 @@ check_demo()
 	head -n 1 "$d/out" | grep -qx 'Linux 0.1.7, 383 cgroups, 100 mounts, 4 nodes; 100 pods'
 	grep -q '^slab growth by the mounts (MB)  *1,000  *3.00  *3.00  <= floor + 8  *ok$' "$d/out"
 	grep -q 'stage 14 of 14: table and picture' "$d/err"
-	[ -s "$d/repo/build/demo.png" ] && [ -s "$d/repo/build/results/table.md" ]
+	[ -s "$d/repo/build/demo.png" ]
+	[ -s "$d/repo/build/results/table.md" ]
 	sed -i 's/^cost.negative_dentry.*base.*1.02/cost.negative_dentry base 0.001/' "$d/repo/patches/0.1/limits"
 	st=0
 	"$demo" 0.1 >"$d/out" 2>"$d/err" || st=$?
-	[ $st -eq 1 ] && grep -q 'misses a limit' "$d/err" && grep -q 'negative dentry.*MISSED$' "$d/out"
+	[ $st -eq 1 ]
+	grep -q 'misses a limit' "$d/err"
+	grep -q 'negative dentry.*MISSED$' "$d/out"
 	st=0
 	FAIL=pods "$demo" 0.1 >"$d/out" 2>"$d/err" || st=$?
-	[ $st -eq 1 ] && [ ! -s "$d/out" ] && grep -q 'load_pods failed on the base kernel' "$d/err"
+	[ $st -eq 1 ]
+	[ ! -s "$d/out" ]
+	grep -q 'load_pods failed on the base kernel' "$d/err"
 	# A signal does not wait for the guest.
 	printf '#!/bin/sh\nexec sleep 30\n' >"$d/repo/scripts/run.sh"
 	rm "$d/err"
 	"$demo" 0.1 >"$d/out" 2>"$d/err" &
-	until grep -qs ' load_' "$d/err"; do sleep 0.1; done
+	within_30s grep -qs ' load_' "$d/err"
 	t0=$(date +%s)
 	kill $!
 	st=0

@@ -43,7 +43,6 @@ image() {
 
 key=$( (cd "$top" && cat "$busybox" qemu/init.c qemu/selftests.sh scripts/image.sh \
 	"$inc/kselftest.h" selftests/Makefile selftests/*.[ch]; gcc -v 2>&1) | hash)
-unset MAKEFLAGS MFLAGS MAKELEVEL
 out=$cache/image/$base-$key
 publish "$out" image
 echo "$out/initramfs.cpio"

@@ -32,7 +32,6 @@ case $install in
 esac
 cp -al "$tree" "$src"
 add_selftests "$src"
-unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT
 # Static, since the guest has no libraries.
 if ! make -C "$src/$selftest_dir" TARGETS=memcg_slab LDFLAGS=-static \
 	INSTALL_PATH="$install" install >"$scratch/log" 2>&1 ||

@@ -35,9 +35,13 @@ case $cache in
 *) cache=$PWD/$cache ;;
 esac
 case $cache in
-*[\ :\'\"\\%]*) die "the cache folder '$cache' has a space, colon, percent or quote in its name, which kernel builds can't take; set LEAN_CACHE" ;;
+*[!A-Za-z0-9/._+@~-]*) die "the cache folder '$cache' has a space or another character in its name that builds or QEMU may not take; letters, digits and /._+@~- do; set LEAN_CACHE" ;;
 esac
 export LEAN_CACHE="$cache"
+
+# What builds take from the environment: what is in the cache was built without.
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE LLVM CC HOSTCC CFLAGS CPPFLAGS LDFLAGS LDLIBS \
+	KCFLAGS KCPPFLAGS KAFLAGS KBUILD_OUTPUT KBUILD_EXTMOD KCONFIG_CONFIG KCONFIG_ALLCONFIG
 
 # make_cache: make the cache folder, marked as ours so that distclean knows it.
 make_cache() {
@@ -46,7 +50,7 @@ make_cache() {
 		die "the cache folder $cache has files that aren't ours; set LEAN_CACHE to an empty or new folder"
 	fi
 	mkdir -p "$cache" 2>/dev/null || die "can't make the cache folder $cache"
-	: >"$cache/.lean-memcg" 2>/dev/null || die "can't write to the cache folder $cache"
+	touch "$cache/.lean-memcg" 2>/dev/null || die "can't write to the cache folder $cache"
 }
 
 # Clean-up at exit, also after a signal. Scratch names begin with $cache, or
@@ -93,6 +97,13 @@ scratch_dir() {
 	done
 	scratch=$(mktemp -d "$cache/tmp/$$.XXXXXX") || die "can't write to $cache/tmp"
 	_scratch="$_scratch $scratch"
+}
+
+# only_one FILE WHAT: end if another run, that still goes on, has locked FILE, for WHAT.
+only_one() {
+	mkdir -p "${1%/*}" 2>/dev/null && touch "$1" 2>/dev/null || die "can't write to ${1%/*}"
+	exec 8>"$1"
+	flock -n 8 || die "another run writes to $2: wait for its end"
 }
 
 # hash: a short name for what is on stdin.

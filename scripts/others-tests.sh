@@ -77,7 +77,6 @@ folder() {
 	src=$scratch/src
 	mkdir -p "$1/bin"
 	quietly cp -al "$tree" "$src"
-	unset MAKEFLAGS MFLAGS MAKELEVEL
 	targets=$(collections | while read -r _ _ _ names; do
 		(cd "$selftests" && for c in $names; do [ ! -f "$c/Makefile" ] || echo "$c"; done)
 	done)

@@ -26,6 +26,7 @@ for k in vanilla patched; do
 	"$top/scripts/build.sh" "$base" $k "$flavour" >/dev/null
 done
 out=$top/build/others/$base
+only_one "$out.lock" "$out"
 rm -rf "$out"
 mkdir -p "$out" || die "can't write to $out"
 results=$out/results

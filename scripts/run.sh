@@ -106,8 +106,11 @@ for t; do
 		;;
 	esac
 done
+scratch_dir
 if [ -z "$built" ]; then
-	built=$("$top/scripts/build.sh" "$base" "$kernel" "$flavour")
+	# not in $(...), which a signal would wait for
+	spawn "$top/scripts/build.sh" "$base" "$kernel" "$flavour" >"$scratch/built"
+	built=$(cat "$scratch/built")
 fi
 bzimage=$built
 [ ! -d "$built" ] || bzimage=$built/arch/x86/boot/bzImage
@@ -143,7 +146,6 @@ disks() {
 }
 
 publish "$cache/disks-1" disks
-scratch_dir
 need_disk "$cache" 500
 cp --sparse=always "$cache/disks-1/ext4" "$cache/disks-1/xfs" "$scratch"
 
@@ -204,10 +206,14 @@ guest "$@" &
 _kid=$!
 stdout_filter "$_kid" &
 filter=$!
+began=$(date +%s)
 rc=0
 wait "$_kid" || rc=$?
 _kid=
 wait "$filter" || true
+# timeout says 137 as well if another has killed the emulator
+[ "$rc" != 137 ] || [ $(($(date +%s) - began)) -ge "$limit" ] ||
+	{ rc=1; echo "killed; has the host, or this container, too little memory?" >"$scratch/qemu"; }
 case $rc in
 0) ended=off ;;
 124 | 137) ended=timeout ;;
