@@ -464,6 +464,12 @@ alias_mod: Unknown symbol f (err -2)|1..1/ok 1 a|off|of another kernel
 |Bail out! x|off|bailed out
 |1..1/# 1..2/# ok 1 x/ok 1 a|off|cut short'
 
+# judge OPTION...: what verdict.awk says of $work/con and $work/out
+judge()
+{
+	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N "$@" "$work/con" "$work/out"
+}
+
 check_verdict()
 {
 	rc=0
@@ -476,9 +482,7 @@ check_verdict()
 		# "!" after how it ended: the command's own end is missing
 		[ "${ended%!}" != "$ended" ] || echo "lean-memcg: exit 0 N" >>"$work/out"
 		st=0
-		got=$(awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v limit=9 \
-			-v ended="${ended%!}" -v races="$work/races" "$work/con" "$work/out" \
-			2>"$work/note") || st=$?
+		got=$(judge -v limit=9 -v ended="${ended%!}" -v races="$work/races" 2>"$work/note") || st=$?
 		if [ -z "$want" ]; then
 			[ $st -eq 0 ] && [ -z "$got" ] && continue
 		elif [ $st -ne 0 ] && echo "$got" | head -n 1 | grep -q "$want"; then
@@ -490,35 +494,30 @@ check_verdict()
 	# what a base always says
 	printf 'Linux version 0.1.7\n[ 0.1] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n[ 0.1] Call Trace:\n' >"$work/con"
 	printf '1..1\nok 1 a\nlean-memcg: exit 0 N\n' >"$work/out"
-	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
-		-v noise='at a.c:[0-9]+ f' "$work/con" "$work/out" || { echo "noise is not tolerated"; rc=1; }
+	judge -v ended=off -v noise='at a.c:[0-9]+ f' || { echo "noise is not tolerated"; rc=1; }
 	# what a test provokes, and what it does not
 	for line in 'BUG a (Not tainted): Objects remaining in a' 'BUG: KASAN: double-free in kmem_cache_destroy+0x1/0x2' \
 		'BUG a (Tainted: G O): Object already free'; do
 		printf 'Linux version 0.1.7\nlean-memcg: expect-begin Objects remaining|kmem_cache_destroy|Tainted\n%s\n' "$line" >"$work/con"
 		st=0
-		awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
-			"$work/con" "$work/out" >"$work/said" || st=$?
+		judge -v ended=off >"$work/said" || st=$?
 		case $st$line in
 		0*remaining* | 1*KASAN* | 1*already*) ;;
 		*) echo "'$line' while it is expected: status $st"; rc=1 ;;
 		esac
 	done
 	: >"$work/con"
-	! awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
-		"$work/con" "$work/out" >"$work/said" || { echo "an empty console passes"; rc=1; }
+	! judge -v ended=off >"$work/said" || { echo "an empty console passes"; rc=1; }
 	# what limits lead to
 	for line in 'a invoked oom-killer: gfp_mask=0x1' 'oom_reaper: unable to reap pid:9 (a)'; do
 		printf 'Linux version 0.1.7\n[ 0.1] %s\n[ 0.1] Call Trace:\n' "$line" >"$work/con"
-		awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
-			"$work/con" "$work/out" || { echo "'$line' is not tolerated"; rc=1; }
+		judge -v ended=off || { echo "'$line' is not tolerated"; rc=1; }
 	done
 	# the command's own status comes through
 	printf 'Linux version 0.1.7\n' >"$work/con"
 	echo "lean-memcg: exit 7 N" >"$work/out"
 	st=0
-	awk -f "$top/scripts/ktap.awk" -f "$top/scripts/verdict.awk" -v nonce=N -v ended=off \
-		"$work/con" "$work/out" >/dev/null || st=$?
+	judge -v ended=off >/dev/null || st=$?
 	[ $st -eq 7 ] || { echo "the status of the command is lost: $st"; rc=1; }
 	return $rc
 }

@@ -28,7 +28,6 @@
 #include <string.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -280,8 +279,7 @@ static int load(void *arg)
 	char line[512];
 	FILE *f;
 
-	if (unshare(CLONE_NEWNS) ||
-	    mount(cg_path("load", NULL), cg_path("..", NULL), NULL, MS_BIND, NULL))
+	if (cg_enclose("load"))
 		return 125;
 	snprintf(line, sizeof(line), "%s %ld 1 2>&1", ms_beside("churn"), *(long *)arg);
 	f = popen(line, "r");

@@ -633,6 +633,13 @@ bool cg_node_slab(const char *rel, int node, long *bytes)
 	return cg_node_stat(rel, "slab_reclaimable", node, bytes);
 }
 
+int cg_enclose(const char *rel)
+{
+	if (unshare(CLONE_NEWNS))
+		return -1;
+	return mount(cg_path(rel, NULL), cg_path("..", NULL), NULL, MS_BIND, NULL);
+}
+
 long cg_total(void)
 {
 	char buf[8192];

@@ -92,6 +92,8 @@ long cg_slab(const char *rel);		/* bytes of reclaimable slab, v1: kmem */
 long cg_slab_noise(void);		/* how far off cg_slab() may be */
 bool cg_node_stat(const char *rel, const char *name, int node, long *bytes);
 bool cg_node_slab(const char *rel, int node, long *bytes);
+/* programs that this task starts make their cgroups below rel; 0 or -1 with errno */
+int cg_enclose(const char *rel);
 /* cgroups alive or dying: on v2 below ours, on v1 all that the host has; -1: unknown */
 long cg_total(void);
 bool cg_wait_total(long total, double timeout);

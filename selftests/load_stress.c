@@ -528,8 +528,7 @@ static int exec_load(void *arg)
 
 	dup2(p->in, 1);
 	dup2(p->in, 2);
-	if (unshare(CLONE_NEWNS) ||
-	    mount(cg_path("loads", NULL), cg_path("..", NULL), NULL, MS_BIND, NULL))
+	if (cg_enclose("loads"))
 		return fail("mount of the cgroup");
 	snprintf(text, sizeof(text), "%s", p->name);
 	words(argv, 0, text);

@@ -284,7 +284,7 @@ static struct shared {
  */
 static int reclaimer(void *arg)
 {
-	static const double pause[NR_RECLAIMERS] = { 0.002, 0.02, 0.002 };
+	static const double rest[NR_RECLAIMERS] = { 0.002, 0.02, 0.002 };
 	bool limit = !cg_has("top", "memory.reclaim");
 	long how = (long)arg;
 	char rel[64];
@@ -299,7 +299,7 @@ static int reclaimer(void *arg)
 		} else if (how == BY_ALL ? ms_drop(2) : remount(c)) {
 			return 1;
 		}
-		ms_sleep(pause[how]);
+		ms_sleep(rest[how]);
 	}
 	return 0;
 }
