@@ -51,24 +51,25 @@ help:
 #:   make distclean     and the cache: all that was downloaded and built
 #:
 #: Settings, with what they are otherwise:
-#:   BASE=5.10          a folder of patches/
-#:   for boot, run, kselftest, stress (FLAVOUR: not kselftest, but others):
-#:   PATCHED=1          0: the kernel without the series; for build as well
-#:   NODES=4            a topology, a file of qemu/: 1 2 4 8 memless ...
-#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ... (others, stress:
-#:                      wide); for build as well
-#:   MB=256             memory of a node (boot, kselftest, stress: 512)
-#:   APPEND=            more for the kernel's command line (boot, run)
-#:   TIMEOUT=300        seconds that "make run" may take
-#:   MINUTES=10 SEED=1  how long "make stress" loads, and what
-#:   for all:
-#:   SCALE=             of the demo: full 1/2 1/4 1/16 small; of the bench: full small
-#:   KSRC=/path         your own kernel tree as the base; it is not changed
-#:   KSRC_3_15=/path    the same for one base alone; 3.15 and 3.19 need one
+#:   BASE=5.10          a folder of patches/ (check, check-long: all of them)
+#:   PATCHED=1          0: the kernel without the series (boot, run, build, kselftest, stress)
+#:   FLAVOUR=plain      a file of kconfig/: lockdep kasan slab ... (boot, run, build,
+#:                      kselftest; others, stress: wide)
+#:   NODES=4            a topology, a file of qemu/: 1 2 4 8 memless ... (boot, run,
+#:                      kselftest, stress)
+#:   MB=256             memory of a node (run; boot, kselftest, stress: 512)
+#:   TIMEOUT=300        seconds that it may take (run; kselftest: 1800)
+#:   APPEND=            more for the kernel's command line (boot, run, kselftest)
+#:   MINUTES=10 SEED=1  how long stress loads, and what
+#:   SCALE=             of demo: full 1/2 1/4 1/16 small; of bench: full small; the
+#:                      largest that the memory takes
+#:   KSRC=/path         your own kernel tree as the base, with BASE=; it is not changed
+#:   KSRC_3_15=/path    the same for one of several bases; 3.15 and 3.19 need one
 #:   LEAN_CACHE=/path   the cache (~/.cache/lean-memcg)
 #:   JOBS=              compilers at once (all cores)
 
-check-long others stress: packages = all
+# All of them for those that take long, and if one asks for them alone.
+packages := $(if $(filter deps check-long others stress,$(MAKECMDGOALS)) $(filter cocci others stress full,$(STEPS)),all)
 deps:
 	@scripts/deps.sh $(packages)
 

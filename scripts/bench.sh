@@ -5,7 +5,7 @@
 # of nodes. By load_bench, on the base and the patched kernel, and on the base
 # with cgroup.memory=nokmem (the floor).
 #
-#	SCALE=full|small	default: full
+#	SCALE=full|small	default: full, if the host has the memory
 #	BENCH=DIR		the results, default: build/bench
 #
 # Results: table.{txt,md}; cost-cgroups.png, cost-mounts.png, memory.png; the logs.
@@ -56,13 +56,30 @@ small | nodes-8 bench 0:500,1:100,cgroups 8 256 600"
 # A fork differs by 2 % from one boot to the next if maps are anywhere.
 options="-i -a norandmaps"
 
-scale=${SCALE:-full}
-programs=$(echo "$guests" | sed -n "s/^$scale | \(.*\)/\1 $options/p")
-[ -n "$programs" ] || die "no SCALE=$scale; known: $(echo "$guests" | cut -d' ' -f1 | uniq | tr '\n' ' ')"
 load_base "${1:-5.10}"
 results=${BENCH:-$top/build/bench}
 need_cmd gnuplot awk
-need_mem "$(echo "$programs" | awk '$4 * $5 > m { m = $4 * $5 } END { print m + 300 }')"
+[ -z "$base_tools" ] || die "load_bench needs cgroup v2, which Linux $base does not have; make check BASE=$base runs its tests"
+
+# programs_of SCALE: its lines, with the options; need_of SCALE: the MB they take
+programs_of()
+{
+	echo "$guests" | sed -n "s;^$1 | \(.*\);\1 $options;p"
+}
+
+need_of()
+{
+	programs_of "$1" | awk '$4 * $5 > m { m = $4 * $5 } END { print m + 300 }'
+}
+
+scale=${SCALE:-full}
+if [ -z "${SCALE:-}" ] && [ "$(free_mem)" -lt "$(need_of full)" ]; then
+	scale=small
+	say "scale small: the full scale needs $(need_of full) MB of memory and $(free_mem) MB are free"
+fi
+programs=$(programs_of "$scale")
+[ -n "$programs" ] || die "no SCALE=$scale; known: $(echo "$guests" | cut -d' ' -f1 | uniq | tr '\n' ' ')"
+need_mem "$(need_of "$scale")"
 
 prepare
 measure

@@ -83,7 +83,7 @@ progress() {
 
 kmake() {
 	exec make -C "$src" O=out -s CC="ccache gcc" HOSTCC="ccache gcc" \
-		LOCALVERSION= $base_makeflags "$@"
+		LOCALVERSION= "$@"
 }
 
 build() {
@@ -107,9 +107,8 @@ build() {
 	spawn kmake -j"$JOBS" bzImage >>"$log" 2>&1 || rc=$?
 	kill "$ticker" 2>/dev/null || true
 	[ "$rc" = 0 ] || failed
-	has_modules=$(grep '^CONFIG_MODULES=y' "$src/out/.config" || true)
 	for m in "$top"/selftests/*_mod "$top"/qemu/*_mod; do
-		[ -n "$has_modules" ] || break
+		grep -q "^CONFIG_MODULES=y" "$src/out/.config" || break
 		cp -r "$m" "$scratch"
 		[ ! -f "$src/out/vmlinux.symvers" ] || cp "$src/out/vmlinux.symvers" "$src/out/Module.symvers"
 		(kmake modules_prepare) >>"$log" 2>&1 &&
@@ -140,7 +139,7 @@ failed() {
 tree=$("$top/scripts/tree.sh" "$base" "$what")
 version=$(kernel_version "$tree")
 # The tests' modules belong to one kernel.
-key=$( { echo "${tree##*/} $base_makeflags"; echo "$settings"; cat "$guest" "$top/scripts/build.sh" \
+key=$( { echo "${tree##*/}"; echo "$settings"; cat "$guest" "$top/scripts/build.sh" \
 	"$top"/selftests/*_mod/* "$top"/qemu/*_mod/*; series_files "$top/patches/$base"; gcc -v 2>&1; ld -v; } | hash)
 name=$base-$flavour-$key
 out=$cache/build/$name

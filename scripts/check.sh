@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # check.sh BASE...: all the tests of these bases; what "make check" runs.
 # STEPS='name...' runs only these, STEPS=full all there are (hours; that is "make
-# check-long"), STEPS=list lists them. Without STEPS, none is begun that would end
-# more than 58 minutes after the start if it took as long as the longest before it.
-# What was left out is said. A step that fails does not stop the others. The last
-# line is the sum of the KTAP results; exit status 1 if any failed.
+# check-long"), STEPS=list lists those of these bases. Without STEPS, none is begun
+# that would end more than 58 minutes after the start if it took as long as the
+# longest before it. What was left out is said. A step that fails does not stop the
+# others. The last line is the sum of the KTAP results; exit status 1 if any failed.
 # Logs: build/check/BASE.STEP.{log,err}, and of a guest BASE.STEP.guest{,.console}
 set -eu
 . "$(dirname "$0")/lib.sh"
 bases=$*
 [ -n "$bases" ] || die "say which bases: $(cd "$top/patches" && echo *)"
+[ -z "${KSRC:-}" ] || [ $# = 1 ] || die "KSRC= is the tree of one base: say which by BASE=, or give each its own as KSRC_5_10="
 
 # From nothing most of the time goes to compilers: what needs kernels of its own
 # comes last.
@@ -106,10 +107,19 @@ END
 
 table=$(steps | sed 's/[ \t]*|[ \t]*/|/g')
 names=$(printf "%s\n" "$table" | cut -d'|' -f1)
+# Those about one of our bases at least.
+ours=$(printf "%s\n" "$table" | awk -F'|' -v bases="$bases" '{
+	n = split(bases, base, " ")
+	for (i = 1; i <= n; i++)
+		if ($3 == "all" || index(" " $3 " ", " " base[i] " ")) {
+			print
+			break
+		}
+}')
 case ${STEPS:-} in
 '' | full) ;;
 list)
-	steps
+	{ echo "name|when|bases|what must happen|command"; printf "%s\n" "$ours"; } | sed "s/|/ | /g"
 	exit
 	;;
 *)
@@ -129,7 +139,7 @@ bases="$with$without"
 bases=${bases# }
 
 # What to run, one "BASE NAME" a line.
-plan=$(printf "%s\n" "$table" | awk -F'|' -v bases="$bases" -v steps="${STEPS:-}" '{
+plan=$(printf "%s\n" "$ours" | awk -F'|' -v bases="$bases" -v steps="${STEPS:-}" '{
 	n = split(bases, base, " ")
 	for (i = 1; i <= n; i++)
 		if ($3 == "all" || index(" " $3 " ", " " base[i] " ")) {
@@ -223,7 +233,7 @@ while read -r base name; do
 done <<END
 $plan
 END
-[ -n "${STEPS:-}" ] || echo "not run, for want of time: $(printf "%s\n" "$table" |
+[ -n "${STEPS:-}" ] || echo "not run, for want of time: $(printf "%s\n" "$ours" |
 	awk -F'|' '$2 == "full" { printf "%s%s", c, $1; c = ", " }'); make check-long runs them"
 [ -z "$late" ] || echo "not run, to end within $((budget / 60)) minutes:${late#,}; STEPS='name...' runs them"
 [ -z "$failed" ] || echo "failed:${failed#,}"

@@ -7,7 +7,7 @@ set -eu
 rm -rf "$top/build"
 [ "${1:-}" = all ] && [ -d "$cache" ] || exit 0
 [ -f "$cache/.lean-memcg" ] || die "$cache is not a cache of ours, so it stays"
-for d in accel build ccache disks-1 failed image lock others source stress-ng tmp tree; do
+for d in accel build ccache disks-1 disks-2 failed image lock others source stress-ng tmp tree; do
 	rm -rf "${cache:?}/$d"
 done
 rm -f "$cache/.lean-memcg"

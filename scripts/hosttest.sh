@@ -49,7 +49,6 @@ base_component=main
 base_label=none
 base_kernelorg=0.1
 base_cpu=max
-base_makeflags=
 EOB
 printf 'a subject\n\nA body.\n' >"$lane/cover"
 (
@@ -190,14 +189,14 @@ check_base_own_tree()
 		{ echo "KSRC_0_1 does not go before KSRC"; rc=1; }
 	restore
 
-	printf 'Why.\n\n--- a/mm/a.c\n+++ b/mm/a.c\n@@ -79,2 +79,2 @@\n line 79\n-line 80\n+line 80, today\n' >"$lane/toolchain.patch"
+	printf 'Why.\n\n--- a/mm/a.c\n+++ b/mm/a.c\n@@ -79,2 +79,2 @@\n line 79\n-line 80\n+line 80, today\n' >"$lane/toolchain.diff"
 	for k in vanilla upto:1 patched; do
 		t=$("$repo/scripts/tree.sh" 0.1 $k 2>/dev/null)
-		grep -qx 'line 80, today' "$t/mm/a.c" || { echo "no toolchain.patch in $k"; rc=1; }
+		grep -qx 'line 80, today' "$t/mm/a.c" || { echo "no toolchain.diff in $k"; rc=1; }
 	done
-	hygiene agree >/dev/null || { echo "toolchain.patch is taken for one of the series"; rc=1; }
-	sed -i 's/line 79/line 78/' "$lane/toolchain.patch"
-	fails "toolchain.patch does not apply" "$repo/scripts/tree.sh" 0.1 vanilla || rc=1
+	hygiene agree >/dev/null || { echo "toolchain.diff is taken for one of the series"; rc=1; }
+	sed -i 's/line 79/line 78/' "$lane/toolchain.diff"
+	fails "toolchain.diff does not apply" "$repo/scripts/tree.sh" 0.1 vanilla || rc=1
 	restore
 	return $rc
 }
@@ -209,11 +208,12 @@ check_out_of_time()
 	grep -q "^0.1 hygiene: 0 passed, 0 failed, 1 skipped: out of time" "$work/out"
 	grep -q "^not run, .*0.1 hygiene" "$work/out"
 	# once, by the first base that it is about
-	LEAN_T0=1 STEPS= "$repo/scripts/check.sh" 0.1 5.10 7.3 >"$work/out" 2>/dev/null
+	LEAN_T0=1 STEPS= KSRC= "$repo/scripts/check.sh" 0.1 5.10 7.3 >"$work/out" 2>/dev/null
 	[ "$(grep -c "hang: .*out of time" "$work/out")" = 1 ]
 	grep -q "^5.10 hang: " "$work/out"
 	LEAN_T0=1 STEPS=hygiene "$repo/scripts/check.sh" 0.1 >"$work/out" 2>/dev/null || :
-	! grep -q "out of time" "$work/out"
+	[ "$(grep -c "out of time" "$work/out")" = 0 ]
+	fails "KSRC= is the tree of one base" "$repo/scripts/check.sh" 0.1 5.10
 }
 
 # with check.sh ends what it has begun
@@ -337,6 +337,7 @@ check_mbox()
 	[ "$(grep -ci '^message-id: <' "$work/1.mbox")" -eq 4 ]
 	[ "$(grep -i '^message-id: <' "$work/1.mbox" | sort -u | wc -l)" -eq 4 ]
 	[ "$(grep '^In-Reply-To: <' "$work/1.mbox" | sort -u | wc -l)" -eq 1 ]
+	[ "$(base_commit=0 "$repo/scripts/mbox.sh" 0.1 2>/dev/null | grep -c "^base-commit:")" -eq 0 ]
 	echo base_commit=0123456789abcdef0123456789abcdef01234567 >>"$lane/base.conf"
 	"$repo/scripts/mbox.sh" 0.1 2>/dev/null | grep -qx 'base-commit: 0123456789abcdef0123456789abcdef01234567'
 	restore

@@ -89,7 +89,6 @@ check_agree()
 	done
 	for p in "$dir"/*.patch; do
 		[ -e "$p" ] || continue
-		[ "${p##*/}" != toolchain.patch ] || continue	# of the base
 		echo "$patches" | grep -qxF "${p##*/}" && continue
 		echo "${p##*/} is not in patches/$base/series"
 		rc=1
@@ -337,7 +336,7 @@ warnings()
 kmake()
 {
 	nice make -C "$src" O=out -s -j"${JOBS:-$(nproc)}" CC="ccache gcc" \
-		HOSTCC="ccache gcc" $base_makeflags "$@"
+		HOSTCC="ccache gcc" "$@"
 }
 
 # The base's own files again, before any patch.

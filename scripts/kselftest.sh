@@ -7,6 +7,8 @@
 # installed run_kselftest.sh in a 4-node guest of the kernel of that tree.
 #
 #	NODES=4 MB=512		nodes, MB a node
+#	FLAVOUR=plain		a file of kconfig/; what this kernel lacks is skipped
+#	APPEND=			the command line, instead of what check.sh gives
 #	TIMEOUT=1800		seconds
 #	INSTALL_PATH=DIR	only install there (a new folder), run nothing
 #
@@ -45,9 +47,10 @@ if [ -n "${INSTALL_PATH:-}" ]; then
 fi
 
 stage "run_kselftest.sh in the guest"
-# -o keeps what run_kselftest.sh prints; the runner wants a /dev/stdout.
-spawn "$top/scripts/run.sh" -b "$base" -k "$what" -f plain -n "${NODES:-4}" \
-	-m "${MB:-512}" -t "${TIMEOUT:-1800}" -x "$install" -o "$scratch/run.log" -- \
-	/bin/sh -c '[ -e /dev/stdout ] || ln -s /proc/self/fd/1 /dev/stdout; cd /x && ./run_kselftest.sh' </dev/null
+# -o keeps what run_kselftest.sh prints; the runner wants a /dev/stdout, and the
+# tests their modules beside them.
+spawn "$top/scripts/run.sh" -b "$base" -k "$what" -f "${FLAVOUR:-plain}" -n "${NODES:-4}" \
+	-a "${APPEND:-$base_check_append}" -m "${MB:-512}" -t "${TIMEOUT:-1800}" -x "$install" -o "$scratch/run.log" -- \
+	/bin/sh -c '[ -e /dev/stdout ] || ln -s /proc/self/fd/1 /dev/stdout; for m in /selftests/*.ko; do [ ! -e "$m" ] || cp "$m" /x/memcg_slab; done; cd /x && ./run_kselftest.sh' </dev/null
 # run.sh judges the results; here, that there are any.
 grep -q "^1\.\.[1-9]" "$scratch/run.log" || die "run_kselftest.sh ran no test"

@@ -5,7 +5,7 @@
 #
 # It sets top (the checkout) and cache (all that is downloaded or built), and
 # has the functions below. Sizes are in MB (2^20 bytes), times in seconds.
-# An error is one sentence on stderr and exit status 1.
+# An error is one sentence on stderr and exit status 1 (fetch.sh has one more).
 
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 
@@ -154,7 +154,7 @@ load_base() {
 	[ -f "$top/patches/$1/base.conf" ] || die "no base '$1'; known: ${_known% }"
 	base=$1
 	# what most bases leave as it is
-	base_check_append= base_kmemleak_append= base_subject="PATCH $1" base_machine= base_append= base_noise= base_tools=
+	base_check_append= base_kmemleak_append= base_subject="PATCH $1" base_machine= base_append= base_noise= base_tools= base_commit=
 	. "$top/patches/$1/base.conf"
 	# the user's own tree: for this base alone (KSRC_5_10), or KSRC
 	eval "base_ksrc=\${KSRC_$(echo "$1" | tr . _):-\${KSRC:-}}"
@@ -210,7 +210,6 @@ packages() {
 	busybox-static /var/lib/dpkg/info/busybox-static.list
 	cpio cpio
 	xz-utils xz
-	kmod depmod
 	patch patch
 	quilt quilt
 	git git

@@ -43,14 +43,31 @@ selftests() {
 selftests: add memcg_slab
 
 Test what per-cgroup metadata of slab caches and LRU lists costs, and that
-the lists still do their work: footprint against formulas and against
-few cgroups, isolation between cgroups, reparenting at offline, growth
-of the id space, and all of it at once under load.
+the lists still do their work:
+
+  footprint  cgroups and mounts cost nothing together that neither costs alone
+  isolation  a cgroup's limit reclaims its own objects, and nobody else's
+  reparent   what a removed cgroup had cached counts, and is found, in its parent
+  reclaim    each route of reclaim finds everything, also while cgroups go
+  folios     the same for huge pages to be split, and pages of zswap
+  ids        cgroups beyond the points where the space of their ids grows
+  churn      all at once, on every node
+  enomem     each allocation of a call fails once, by failslab
+  mounts     more mounts than two pages of memory have bits for
+  hotplug    memory of a node and CPUs come and go meanwhile
+  kmemcg     caches of cgroups, where each has its own (before 5.9)
+  alias      a cache whose destruction failed is not shared again
+  destroy    one rcu_barrier() for a destruction, counted by a kprobe
 
 The tests need root, and most a memory controller, v1 or v2. Each skips,
-with the reason, what the kernel lacks, and cleans up after itself. load_*
-are workloads, most of them to be run on two kernels for figures that are
-compared; the runner does not start them.
+with the reason, what the kernel lacks (config has what they want), and
+cleans up after itself. Some use modules, which are built by
+
+  make -C tools/testing/selftests/memcg_slab module KDIR=... OUTPUT=...
+
+and looked for beside the tests. load_* are workloads, most of them to be
+run on two kernels for figures that are compared; the runner does not start
+them.
 
 Signed-off-by: lean-memcg <lean-memcg@example.org>
 EOM
@@ -74,7 +91,7 @@ sed -E '/^(Message-I[dD]|In-Reply-To|References): /{
 	s/<cover\.[0-9]+\./<cover.'"$(echo "$tip" | cut -c 1-12)"'./
 	s/<([0-9a-f]{12})[0-9a-f]{28}\.[0-9]+\./<\1./
 }' "$work/unfolded" >"$work/mails"
-awk -v cover="$dir/cover" -v version="v$version" -v commit="${base_commit:-}" '
+awk -v cover="$dir/cover" -v version="v$version" -v commit="$base_commit" '
 function trailer() {
 	print "base-version: " version
 	if (commit != "")

@@ -54,9 +54,8 @@ guest() {
 		cp "$left" "$x/list.new" && mv "$x/list.new" "$x/list"
 		cp "$top/qemu/others.sh" "$x/run"
 		stage "$1, run $2, $3: $(wc -l <"$left") tests"
-		rc=0
 		spawn "$top/scripts/run.sh" -b "$base" -k "$kernel" -f "$flavour" -n 4 -m 512 -t 7200 \
-			-a "$append" -o "$log" -x "$x" -- /x/run >/dev/null 2>"$log.err" </dev/null || rc=$?
+			-a "$append" -o "$log" -x "$x" -- /x/run >/dev/null 2>"$log.err" </dev/null || :
 		grep -q '^others: begin ' "$log" || {
 			cat "$log.err" >&2
 			die "no test began on the $1 kernel"

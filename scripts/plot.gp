@@ -19,7 +19,6 @@ set grid lc rgb "#cccccc" lw 0.7 dt 1
 set border 3
 set tics nomirror
 set format y "%'.0f"
-set xtics autofreq
 set key off
 file(k) = dir . "/" . k . ".curve"
 stats file("base") using 1:2 nooutput name "B"

@@ -140,14 +140,14 @@ accel() {
 # Empty file systems, made once.
 disks() {
 	mkdir "$1"
-	truncate -s 64M "$1/ext4" && mkfs.ext4 -q -L lean-ext4 "$1/ext4" &&
+	truncate -s 64M "$1/ext4" && mkfs.ext4 -q -L memcg_slab "$1/ext4" &&
 	truncate -s 320M "$1/xfs" && mkfs.xfs -q -L lean-xfs "$1/xfs" ||
 		die "can't make file systems in $cache"
 }
 
-publish "$cache/disks-1" disks
+publish "$cache/disks-2" disks
 need_disk "$cache" 500
-cp --sparse=always "$cache/disks-1/ext4" "$cache/disks-1/xfs" "$scratch"
+cp --sparse=always "$cache/disks-2/ext4" "$cache/disks-2/xfs" "$scratch"
 
 # The command goes to the guest as a file, so it needs no quoting.
 nonce=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')

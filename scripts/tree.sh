@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # tree.sh: a source tree of a base: vanilla, with its series, or with the
 # first N patches of the series (to bisect). A base that today's compiler can't
-# build has a toolchain.patch, which each of these has.
+# build has a toolchain.diff, which each of these has.
 # Usage: [KSRC=/path] scripts/tree.sh BASE vanilla|patched|upto:N
 # Prints the path of the tree, which is in the cache; don't modify it.
 # A patch that doesn't apply without fuzz is an error that names it.
@@ -20,7 +20,7 @@ upto:*) n=${what#upto:} ;;
 esac
 
 patches=
-[ ! -f "$top/patches/$base/toolchain.patch" ] || patches=toolchain.patch
+[ ! -f "$top/patches/$base/toolchain.diff" ] || patches=toolchain.diff
 if [ "$n" != 0 ]; then
 	[ -f "$series" ] || die "patches/$base/series is missing"
 	patches="$patches $(awk -v n="$n" '!/^[ \t]*(#|$)/ && (n == "all" || ++i <= n) { print $1 }' "$series")"

@@ -1386,14 +1386,6 @@ static int open_disk(const char *dev)
 	return fd;
 }
 
-static int mount_disk(const char *dev, const char *dir, unsigned long flags, const char *data)
-{
-	int ret = mount(node_of(dev), dir, "ext4", flags, data);
-
-	node_away();
-	return ret;
-}
-
 /* 1: an ext4 with our label, 0: an ext4, -1: none */
 static int ext4_label(const char *dev)
 {
@@ -1408,28 +1400,6 @@ static int ext4_label(const char *dev)
 		ret = !strncmp((char *)sb + 0x78, DISK_LABEL, 16);
 	close(fd);
 	return ret;
-}
-
-/* as mkfs, or an earlier test, has left it: nobody's data */
-static bool empty_fs(const char *dev)
-{
-	const char *dir = fmt_path("%s/disk", ms_dir);
-	struct dirent *de;
-	bool empty = true;
-	DIR *d;
-
-	mkdir(dir, 0755);
-	if (mount_disk(dev, dir, MS_RDONLY, "noload"))
-		return false;
-	d = opendir(dir);
-	while (d && (de = readdir(d)))
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
-		    strcmp(de->d_name, "lost+found") && strcmp(de->d_name, DISK_LABEL))
-			empty = false;
-	if (d)
-		closedir(d);
-	umount(dir);
-	return d && empty;
 }
 
 /* an image in our directory behind a loop device that goes with its last user */
@@ -1500,7 +1470,7 @@ const char *ms_disk(const char **why)
 	for (c = 'a'; c <= 'z' && !found; c++) {
 		snprintf(dev, sizeof(dev), "/dev/vd%c", c);
 		if (!stat(dev, &st) && S_ISBLK(st.st_mode) && !mounted_dev(st.st_rdev) &&
-		    (ext4_label(dev) == 1 || (!ext4_label(dev) && empty_fs(dev))))
+		    ext4_label(dev) == 1)
 			found = dev;
 	}
 	if (!found)
@@ -1514,12 +1484,15 @@ out:
 int ms_mount_disk(const char *dir)
 {
 	const char *dev = ms_disk(NULL);
+	int ret;
 
 	if (!dev) {
 		errno = ENODEV;
 		return -1;
 	}
-	return mount_disk(dev, dir, 0, NULL);
+	ret = mount(node_of(dev), dir, "ext4", 0, NULL);
+	node_away();
+	return ret;
 }
 
 int ms_open_disk(void)
