@@ -45,9 +45,9 @@ selftests: add memcg_slab
 Test what per-cgroup metadata of slab caches and LRU lists costs, and that
 the lists still do their work:
 
-  footprint  cgroups and mounts cost nothing together that neither costs alone
+  footprint  cgroups x mounts cost nothing that neither costs alone
   isolation  a cgroup's limit reclaims its own objects, and nobody else's
-  reparent   what a removed cgroup had cached counts, and is found, in its parent
+  reparent   what a removed cgroup had cached is found in its parent
   reclaim    each route of reclaim finds everything, also while cgroups go
   folios     the same for huge pages to be split, and pages of zswap
   ids        cgroups beyond the points where the space of their ids grows
