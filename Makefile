@@ -69,7 +69,7 @@ help:
 #:   JOBS=              compilers at once (all cores)
 
 # All of them for those that take long, and if one asks for them alone.
-packages := $(if $(filter deps check-long others stress,$(MAKECMDGOALS)) $(filter cocci others stress full,$(STEPS)),all)
+packages := $(if $(filter deps check-long others stress,$(MAKECMDGOALS))$(filter cocci others stress full,$(STEPS)),all)
 deps:
 	@scripts/deps.sh $(packages)
 
