@@ -10,7 +10,7 @@ set -eu
 
 all="style unknown_base bad_ksrc ksrc_untouched base_own_tree out_of_time interrupted bad_patch bad_names bad_env
      run_names series_clean series_broken checkpatch mbox mbox_selftests
-     report verdict plot demo clean"
+     report verdict plot demo scratch clean"
 for t; do
 	case " $(echo $all) " in
 	*" $t "*) ;;
@@ -611,6 +611,18 @@ check_plot()
 	done
 	gnuplot -e "dir='$work'; png='$work/a.png'; version='0.1.7'; cgroups='383'; nodes='4'" "$top/scripts/plot.gp"
 	[ "$(head -c 4 "$work/a.png" | tail -c 3)" = PNG ]
+}
+
+# what was left in the cache goes, unless somebody may be at work in it
+check_scratch()
+{
+	ns=$(stat -Lc %i /proc/self/ns/pid)
+	t=$work/scratch/tmp
+	mkdir -p "$t" && : >"$work/scratch/.lean-memcg"
+	mkdir "$t/$ns.4194305.dead" "$t/$ns.$$.live" "$t/1.4194305.another" "$t/1.4194305.old" "$t/old.form"
+	touch -d "2 days ago" "$t/1.4194305.old" "$t/old.form"
+	LEAN_CACHE=$work/scratch sh -eu -c '. "$0"; scratch_dir' "$repo/scripts/lib.sh"
+	[ "$(ls "$t" | sort | tr '\n' ' ')" = "$(printf '%s\n' "1.4194305.another" "$ns.$$.live" | sort | tr '\n' ' ')" ]
 }
 
 # distclean removes each folder that a script makes in the cache, and nothing else.

@@ -91,11 +91,15 @@ quietly() {
 scratch_dir() {
 	make_cache
 	mkdir -p "$cache/tmp"
-	for _d in "$cache/tmp"/*.*; do	# left by one that was killed
-		_pid=${_d##*/}
+	# Whoever works in it is a process that can be seen, or that of another container
+	# with the same cache, and then not for a day.
+	_ns=$(stat -Lc %i /proc/self/ns/pid)
+	for _d in "$cache/tmp/$_ns".*; do	# left by one that was killed
+		_pid=${_d##*/"$_ns".}
 		[ ! -d "$_d" ] || [ -d "/proc/${_pid%%.*}" ] || rm -rf "$_d"
 	done
-	scratch=$(mktemp -d "$cache/tmp/$$.XXXXXX") || die "can't write to $cache/tmp"
+	find "$cache/tmp" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} +
+	scratch=$(mktemp -d "$cache/tmp/$_ns.$$.XXXXXX") || die "can't write to $cache/tmp"
 	_scratch="$_scratch $scratch"
 }
 
