@@ -294,14 +294,17 @@ static const char * const excuses[] = {
 };
 
 /*
- * Where one was killed, stress-ng removes its folder, and those of its children that
- * are still there don't find it.  What mounts on it does not say its name.
+ * Where one was killed, its parent finds the end of their pipe, and stress-ng removes its
+ * folder, which those of its children that are still there don't find then.  What mounts on
+ * it does not say its name.
  */
-static bool folder_is_gone(const struct container *c, const char *line)
+static bool by_a_kill(const struct container *c, const char *line)
 {
-	return strstr(line, "errno=2 ") &&
-	       (strstr(line, "tmp-stress-ng-") || strstr(line, "umount: mount failed, ")) &&
-	       (c->ended || cg_stat(c->top, "memory.events", "oom_kill") > 0);
+	if (!strstr(line, "shm-sysv: zero bytes read") &&
+	    !(strstr(line, "errno=2 ") &&
+	      (strstr(line, "tmp-stress-ng-") || strstr(line, "umount: mount failed, "))))
+		return false;
+	return c->ended || cg_stat(c->top, "memory.events", "oom_kill") > 0;
 }
 
 static void stressor_says(struct program *p, char *line)
@@ -325,7 +328,7 @@ static void stressor_says(struct program *p, char *line)
 		for (i = 0; i < (int)ARRAY_LEN(excuses); i++)
 			if (strstr(line, excuses[i]))
 				break;
-		if (i == (int)ARRAY_LEN(excuses) && !folder_is_gone(c, line))
+		if (i == (int)ARRAY_LEN(excuses) && !by_a_kill(c, line))
 			wrong("%s: %s", p->name, line);
 		p->complained = true;
 	}
