@@ -436,6 +436,7 @@ static void stint(struct container *c, const char *name)
 	struct stint *st = &c->st;
 	char leaf[64], val[32], *top = c->top;
 	const char *sub = "/sub/sub";
+	long killed;
 	pid_t pid;
 	int ret;
 
@@ -462,15 +463,18 @@ static void stint(struct container *c, const char *name)
 	hear(&c->p, ms_now() + 10);
 	close(c->p.out);
 	ret = ms_wait(pid);
+	killed = cg_stat(top, "memory.events", "oom_kill");
 	/*
 	 * 128 + 9: the last one that could be killed for memory; 3, 4: without something
-	 * here; 7: killed while it counted
+	 * here; 7: killed while it counted; 128 + 11: the kernel had no memory to swap in
+	 * what it reads of a task (rseq), when all the others had been killed
 	 */
-	if (ret == 128 + SIGKILL)
+	if (ret == 128 + SIGKILL ||
+	    (ret == 128 + SIGSEGV && killed > 0 && cg_stat(top, "memory.events", "oom") > killed))
 		add(&shared->killed, 1);
 	else if (ret && ret != 3 && ret != 4 && ret != 7 && !c->p.complained)
 		wrong("%s: exit status %d: %s", name, ret, c->p.line);
-	add(&shared->ooms, cg_stat(top, "memory.events", "oom_kill"));
+	add(&shared->ooms, killed);
 	if (cg_remove_tree(top) || cg_remove(top))
 		wrong("%s: rmdir: %s", name, strerror(errno));
 	snprintf(c->dir, sizeof(c->dir), "%.200s/disk/slot%d", ms_dir, c->slot);
