@@ -294,13 +294,14 @@ static const char * const excuses[] = {
 };
 
 /*
- * Where one was killed, its parent finds the end of their pipe, and stress-ng removes its
+ * Where one was killed, who is at the other end of its pipe says so, and stress-ng removes its
  * folder, which those of its children that are still there don't find then.  What mounts on
  * it does not say its name.
  */
 static bool by_a_kill(const struct container *c, const char *line)
 {
 	if (!strstr(line, "shm-sysv: zero bytes read") &&
+	    !strstr(line, "shm-sysv: write failed: errno=32:") &&
 	    !(strstr(line, "errno=2 ") &&
 	      (strstr(line, "tmp-stress-ng-") || strstr(line, "umount: mount failed, "))))
 		return false;
