@@ -619,10 +619,10 @@ check_scratch()
 	ns=$(stat -Lc %i /proc/self/ns/pid)
 	t=$work/scratch/tmp
 	mkdir -p "$t" && : >"$work/scratch/.lean-memcg"
-	mkdir "$t/$ns.4194305.dead" "$t/$ns.$$.live" "$t/1.4194305.another" "$t/1.4194305.old" "$t/old.form"
-	touch -d "2 days ago" "$t/1.4194305.old" "$t/old.form"
+	mkdir "$t/$ns-4194305-dead" "$t/$ns-$$-live" "$t/1-4194305-another" "$t/1-4194305-old" "$t/old.form"
+	touch -d "2 days ago" "$t/1-4194305-old" "$t/old.form"
 	LEAN_CACHE=$work/scratch sh -eu -c '. "$0"; scratch_dir' "$repo/scripts/lib.sh"
-	[ "$(ls "$t" | sort | tr '\n' ' ')" = "$(printf '%s\n' "1.4194305.another" "$ns.$$.live" | sort | tr '\n' ' ')" ]
+	[ "$(ls "$t" | sort | tr '\n' ' ')" = "$(printf '%s\n' "1-4194305-another" "$ns-$$-live" | sort | tr '\n' ' ')" ]
 }
 
 # distclean removes each folder that a script makes in the cache, and nothing else.

@@ -94,12 +94,12 @@ scratch_dir() {
 	# Whoever works in it is a process that can be seen, or that of another container
 	# with the same cache, and then not for a day.
 	_ns=$(stat -Lc %i /proc/self/ns/pid)
-	for _d in "$cache/tmp/$_ns".*; do	# left by one that was killed
-		_pid=${_d##*/"$_ns".}
-		[ ! -d "$_d" ] || [ -d "/proc/${_pid%%.*}" ] || rm -rf "$_d"
+	for _d in "$cache/tmp/$_ns"-*; do	# left by one that was killed
+		_pid=${_d##*/"$_ns"-}
+		[ ! -d "$_d" ] || [ -d "/proc/${_pid%%-*}" ] || rm -rf "$_d"
 	done
-	find "$cache/tmp" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} +
-	scratch=$(mktemp -d "$cache/tmp/$_ns.$$.XXXXXX") || die "can't write to $cache/tmp"
+	find "$cache/tmp" -mindepth 1 -maxdepth 1 -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+	scratch=$(mktemp -d "$cache/tmp/$_ns-$$-XXXXXX") || die "can't write to $cache/tmp"
 	_scratch="$_scratch $scratch"
 }
 
