@@ -59,7 +59,7 @@ options="-i -a norandmaps"
 load_base "${1:-5.10}"
 results=${BENCH:-$top/build/bench}
 need_cmd gnuplot awk
-[ -z "$base_tools" ] || die "load_bench needs cgroup v2, which Linux $base does not have; make check BASE=$base runs its tests"
+need_cgroup2 load_bench
 
 # programs_of SCALE: its lines, with the options; need_of SCALE: the MB they take
 programs_of()

@@ -107,14 +107,14 @@ END
 
 table=$(steps | sed 's/[ \t]*|[ \t]*/|/g')
 names=$(printf "%s\n" "$table" | cut -d'|' -f1)
-# Those about one of our bases at least.
-ours=$(printf "%s\n" "$table" | awk -F'|' -v bases="$bases" '{
+# Is a line of the table about base b?
+about='function about(b) { return $3 == "all" || index(" " $3 " ", " " b " ") }'
+ours=$(printf "%s\n" "$table" | awk -F'|' -v bases="$bases" "$about"'{
 	n = split(bases, base, " ")
-	for (i = 1; i <= n; i++)
-		if ($3 == "all" || index(" " $3 " ", " " base[i] " ")) {
-			print
-			break
-		}
+	for (i = 1; i <= n && !about(base[i]); i++)
+		;
+	if (i <= n)
+		print
 }')
 case ${STEPS:-} in
 '' | full) ;;
@@ -139,10 +139,10 @@ bases="$with$without"
 bases=${bases# }
 
 # What to run, one "BASE NAME" a line.
-plan=$(printf "%s\n" "$ours" | awk -F'|' -v bases="$bases" -v steps="${STEPS:-}" '{
+plan=$(printf "%s\n" "$ours" | awk -F'|' -v bases="$bases" -v steps="${STEPS:-}" "$about"'{
 	n = split(bases, base, " ")
 	for (i = 1; i <= n; i++)
-		if ($3 == "all" || index(" " $3 " ", " " base[i] " ")) {
+		if (about(base[i])) {
 			if (steps == "full" || (steps == "" && $2 != "full") ||
 			    index(" " steps " ", " " $1 " "))
 				print base[i], $1

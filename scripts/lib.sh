@@ -164,6 +164,11 @@ load_base() {
 	eval "base_ksrc=\${KSRC_$(echo "$1" | tr . _):-\${KSRC:-}}"
 }
 
+# need_cgroup2 WHAT: end if the base is of the old ones (see base_tools), without cgroup v2.
+need_cgroup2() {
+	[ -z "$base_tools" ] || die "$1 needs cgroup v2, which Linux $base does not have; make check BASE=$base runs its tests"
+}
+
 # kernel_version TREE: prints for instance 5.10.262; fails if it is no kernel tree.
 kernel_version() {
 	[ -f "$1/Makefile" ] || return 1

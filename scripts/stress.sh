@@ -14,7 +14,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 load_base "${1:-}"
-[ -z "$base_tools" ] || die "load_stress needs cgroup v2, which Linux $base does not have; make check BASE=$base runs its tests"
+need_cgroup2 load_stress
 kernel=${2:-patched}
 minutes=${MINUTES:-10}
 seed=${SEED:-1}
