@@ -514,6 +514,12 @@ check_verdict()
 		printf 'Linux version 0.1.7\n[ 0.1] %s\n[ 0.1] Call Trace:\n' "$line" >"$work/con"
 		judge -v ended=off || { echo "'$line' is not tolerated"; rc=1; }
 	done
+	# who compares two consoles can tell one stack trace from another
+	for line in 'a: page allocation failure: order:4' 'b is dumped'; do
+		printf 'Linux version 0.1.7\n[ 0.1] %s\n[ 0.1] CPU: 0 UID: 0 PID: 9 Comm: a\n[ 0.1] Hardware name: x\n[ 0.1] Call Trace:\n' "$line" >"$work/con"
+		judge -v list=nothing >"$work/said"
+		[ "$(cat "$work/said")" = "a kernel stack trace: $line" ] || { echo "'$line' is listed as '$(cat "$work/said")'"; rc=1; }
+	done
 	# the command's own status comes through
 	printf 'Linux version 0.1.7\n' >"$work/con"
 	echo "lean-memcg: exit 7 N" >"$work/out"

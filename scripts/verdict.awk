@@ -19,7 +19,8 @@
 # With races, so is a KCSAN report between functions that FILE does not list; stderr
 # has its title.
 #
-# With -v list=REGEX it only prints every bad line, and those that match REGEX.
+# With -v list=REGEX it only prints every bad line, and those that match REGEX; of a stack
+# trace without one, the message before it.
 
 BEGIN {
 	# What is bad, and what to call it. A guest may run out of memory within a
@@ -112,6 +113,8 @@ file == 1 {
 	}
 	if (list != "" && line ~ list)
 		print line
+	if (line !~ /^(CPU|Hardware name|Workqueue|Tainted): |Call Trace:/)
+		message = line
 	if (at)
 		next
 	for (i = 1; i <= nr_bad; i++)
@@ -122,7 +125,7 @@ file == 1 {
 	if (tolerated && nr_con - tolerated <= report_max && bad_re[i] == "Call Trace:")
 		next
 	if (list != "") {
-		print bad_what[i] ": " line
+		print bad_what[i] ": " (bad_re[i] == "Call Trace:" ? message : line)
 		tolerated = nr_con
 		next
 	}
