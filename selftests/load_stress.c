@@ -36,7 +36,8 @@
 #define MAX_WORDS	64
 #define WARM		4	/* seconds of a stint of the warm-up */
 #define LATE		60	/* what a container may take beyond its time */
-/* what killing it may take, or ending a load: where ticks starve a guest, minutes */
+/* what killing it, ending a load, or a sleep without signals may take: where ticks
+ * starve a guest, minutes */
 #define STUCK		900
 #define SWAP_PAGES	4096
 #define ZSWAP		"/sys/module/zswap/parameters/enabled"
@@ -97,6 +98,7 @@ static struct shared {
 	volatile bool stop;
 	long bad;		/* calls that failed, things that hung */
 	long stints, killed, late, cgroups, mounts, ooms, events, loads;
+	double slowest;		/* event, seconds */
 	long ops[ARRAY_LEN(stressors)];
 } *shared;
 
@@ -593,7 +595,7 @@ static int load_after_load(void *arg)
 static int events(void *arg)
 {
 	uint64_t r = stream(EVENTS, 0, 0);
-	double start = ms_now();
+	double start = ms_now(), began, took;
 	long minute = 0;
 	char rel[32];
 	int what;
@@ -608,6 +610,7 @@ static int events(void *arg)
 		}
 		what = below(&r, 6);
 		snprintf(rel, sizeof(rel), "slot%d", below(&r, nr_slots));
+		began = ms_now();
 		if (what == 0)
 			cg_request(rel);	/* it may not be there */
 		else if (what == 1)
@@ -616,6 +619,9 @@ static int events(void *arg)
 			ms_shrink();
 		else if (ms_drop(what - 2))
 			wrong("drop_caches: %s", strerror(errno));
+		took = ms_now() - began;
+		if (took > shared->slowest)
+			shared->slowest = took;
 		add(&shared->events, 1);
 	}
 	return 0;
@@ -699,6 +705,7 @@ static void run(int argc, char **argv)
 	int i, idle = 0, mounted;
 	bool made_shm, ok;
 	long total, n, ops = 0;
+	char stuck[16];
 	uint64_t hash_of;
 	pid_t pid[2];
 
@@ -719,6 +726,9 @@ static void run(int argc, char **argv)
 
 	made_shm = !mkdir("/dev/shm", 01777);
 	ms_set("/proc/sys/vm/oom_dump_tasks", "0");
+	/* compaction holds up to 32 folios while it copies them, here for minutes */
+	snprintf(stuck, sizeof(stuck), "%d", STUCK);
+	ms_set("/proc/sys/kernel/hung_task_timeout_secs", stuck);
 	for (i = 0; i < nr_slots; i++)
 		ms_mkdirf("%s/slot%d", ms_dir, i);
 	if (cg_create("loads") || cg_write("loads", "memory.high", "64M"))
@@ -759,6 +769,7 @@ static void run(int argc, char **argv)
 	ms_metric("stress.idle", idle, "stressors");
 	ms_metric("stress.loads", shared->loads, "loads");
 	ms_metric("stress.events", shared->events, "events");
+	ms_metric("stress.slowest_event", shared->slowest, "s");
 	ms_metric("stress.cgroups", shared->cgroups, "cgroups");
 	ms_metric("stress.mounts", shared->mounts, "mounts");
 	ms_metric("stress.ooms", shared->ooms, "kills");
