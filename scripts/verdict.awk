@@ -111,10 +111,12 @@ file == 1 {
 		tolerated = nr_con
 		next
 	}
-	if (list != "" && line ~ list)
-		print line
-	if (line !~ /^(CPU|Hardware name|Workqueue|Tainted): |Call Trace:/)
-		message = line
+	if (list != "") {
+		if (line ~ list)
+			print line
+		if (line !~ /^(CPU|Hardware name|Workqueue|Tainted): |Call Trace:/)
+			message = line
+	}
 	if (at)
 		next
 	for (i = 1; i <= nr_bad; i++)

@@ -36,8 +36,7 @@
 #define MAX_WORDS	64
 #define WARM		4	/* seconds of a stint of the warm-up */
 #define LATE		60	/* what a container may take beyond its time */
-/* what killing it, ending a load, or a sleep without signals may take: where ticks
- * starve a guest, minutes */
+/* what killing it may take, or ending a load: where ticks starve a guest, minutes */
 #define STUCK		900
 #define SWAP_PAGES	4096
 #define ZSWAP		"/sys/module/zswap/parameters/enabled"
@@ -705,7 +704,6 @@ static void run(int argc, char **argv)
 	int i, idle = 0, mounted;
 	bool made_shm, ok;
 	long total, n, ops = 0;
-	char stuck[16];
 	uint64_t hash_of;
 	pid_t pid[2];
 
@@ -726,9 +724,6 @@ static void run(int argc, char **argv)
 
 	made_shm = !mkdir("/dev/shm", 01777);
 	ms_set("/proc/sys/vm/oom_dump_tasks", "0");
-	/* compaction holds up to 32 folios while it copies them, here for minutes */
-	snprintf(stuck, sizeof(stuck), "%d", STUCK);
-	ms_set("/proc/sys/kernel/hung_task_timeout_secs", stuck);
 	for (i = 0; i < nr_slots; i++)
 		ms_mkdirf("%s/slot%d", ms_dir, i);
 	if (cg_create("loads") || cg_write("loads", "memory.high", "64M"))
