@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -600,6 +601,11 @@ static int events(void *arg)
 	int what;
 
 	(void)arg;
+	/*
+	 * Compaction holds the locks of folios that others wait for, while dozens of tasks
+	 * want its CPU: with their share of it, hung tasks are reported.
+	 */
+	setpriority(PRIO_PROCESS, 0, -20);
 	while (!shared->stop) {
 		ms_sleep(0.5 + below(&r, 8));
 		if (ms_now() - start >= 60 * (minute + 1)) {
