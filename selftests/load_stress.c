@@ -26,6 +26,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../kselftest.h"
@@ -36,7 +37,7 @@
 #define MAX_DECK	128
 #define MAX_WORDS	64
 #define WARM		4	/* seconds of a stint of the warm-up */
-#define LATE		60	/* what a container may take beyond its time */
+#define LATE		60	/* what a container may take beyond its time; a long event */
 /* what killing it may take, or ending a load: 60 tasks on two slow CPUs, minutes */
 #define STUCK		900
 #define SWAP_PAGES	4096
@@ -616,9 +617,11 @@ static int load_after_load(void *arg)
 
 static int events(void *arg)
 {
+	static const char * const names[] = { "reclaim", "compaction", "shrinking", "drop_caches" };
 	uint64_t r = stream(EVENTS, 0, 0);
 	double start = ms_now(), began, took;
 	long minute = 0;
+	clock_t cpu;
 	char rel[32];
 	int what;
 
@@ -638,6 +641,7 @@ static int events(void *arg)
 		what = below(&r, 6);
 		snprintf(rel, sizeof(rel), "slot%d", below(&r, nr_slots));
 		began = ms_now();
+		cpu = clock();
 		if (what == 0)
 			cg_request(rel);	/* it may not be there */
 		else if (what == 1)
@@ -647,6 +651,10 @@ static int events(void *arg)
 		else if (ms_drop(what - 2))
 			wrong("drop_caches: %s", strerror(errno));
 		took = ms_now() - began;
+		if (took > LATE)
+			ksft_print_msg("%s took %.0f s, %.0f of them on a CPU\n",
+				       names[what < 3 ? what : 3], took,
+				       (double)(clock() - cpu) / CLOCKS_PER_SEC);
 		if (took > shared->slowest)
 			shared->slowest = took;
 		add(&shared->events, 1);
