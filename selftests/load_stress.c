@@ -312,11 +312,13 @@ static const char * const excuses[][2] = {
 static const char * const after_a_kill[][2] = {
 	{ "corrupted run flag" },
 	/* who was at the other end, or did not come to clean up */
-	{ "zero bytes read" }, { "write failed", "errno=32" },
-	{ "sockpair: write failed, errno=104 " },
+	{ "pipe: zero bytes read" }, { "shm-sysv: zero bytes read" },
+	{ "write failed", "errno=32" }, { "sockpair: write failed, errno=104 " },
 	{ "ramfs: cannot mkdir ", "errno=17 " }, { "touch: rmdir ", "errno=39 " },
 	/* it removes the folder and the semaphores of the one, whose children use them */
-	{ "errno=2 " }, { "sem-sysv: sem", "errno=43 " },
+	{ "tmp-stress-ng-", "errno=2 " }, { "filename: open failed ", "errno=2 " },
+	{ "fifo: fifo read open failed: ", "errno=2 " }, { "ramfs: ", "errno=2 " },
+	{ "sem-sysv: sem", "errno=43 " },
 };
 
 static bool says_one(const char *line, const char * const (*pairs)[2], int n)
@@ -617,7 +619,10 @@ static int load_after_load(void *arg)
 
 static int events(void *arg)
 {
-	static const char * const names[] = { "reclaim", "compaction", "shrinking", "drop_caches" };
+	static const char * const names[] = {
+		"reclaim", "compaction", "shrinking",
+		"drop_caches 1", "drop_caches 2", "drop_caches 3",
+	};
 	uint64_t r = stream(EVENTS, 0, 0);
 	double start = ms_now(), began, took;
 	long minute = 0;
@@ -638,7 +643,7 @@ static int events(void *arg)
 			ksft_print_msg("%ld minutes: %ld stints, %ld calls failed\n", minute,
 				       shared->stints, shared->bad);
 		}
-		what = below(&r, 6);
+		what = below(&r, ARRAY_LEN(names));
 		snprintf(rel, sizeof(rel), "slot%d", below(&r, nr_slots));
 		began = ms_now();
 		cpu = clock();
@@ -652,9 +657,8 @@ static int events(void *arg)
 			wrong("drop_caches: %s", strerror(errno));
 		took = ms_now() - began;
 		if (took > LATE)
-			ksft_print_msg("%s took %.0f s, %.0f of them on a CPU\n",
-				       names[what < 3 ? what : 3], took,
-				       (double)(clock() - cpu) / CLOCKS_PER_SEC);
+			ksft_print_msg("%s took %.0f s, %.0f of them on a CPU\n", names[what],
+				       took, (double)(clock() - cpu) / CLOCKS_PER_SEC);
 		if (took > shared->slowest)
 			shared->slowest = took;
 		add(&shared->events, 1);
