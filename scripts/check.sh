@@ -56,6 +56,7 @@ destroy-unpatched | always | 7.3 | fail guest: a [kt]e | $vanilla -a slab_merge 
 kmemcg		| always | 3.15 3.19 | pass | $patched -- $tests
 kmemcg-unpatched | always | 3.15 3.19 | fail guest: a [kt]e | $vanilla -- $tests kmemcg
 lockdep		| always | 5.10 7.3 | pass | $patched -f lockdep $failing -- $tests footprint isolation reparent reclaim folios ids churn enomem
+killed		| always | 7.3 | pass | $patched -f lockdep -x qemu -- sh /x/killed.sh
 destroy-lockdep	| always | 7.3 | pass | $patched -f lockdep -a slab_merge -- $tests destroy
 kmemcg-lockdep	| always | 3.15 3.19 | pass | $patched -f lockdep -a no_debug_objects -- $tests kmemcg alias
 merge		| always | 5.10 | pass | $patched -f merge -- $tests alias destroy
