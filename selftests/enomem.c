@@ -579,8 +579,10 @@ static bool in_trace(const char *trace, const char *names)
 
 static bool is_at(const struct point *p, const char *trace, int call)
 {
+	/* failslab says "name failslab", a mempool "forcing mempool usage" */
 	if (!p->where)
-		return call == p->call && !strstr(trace, "name fail");
+		return call == p->call && !strstr(trace, "name fail") &&
+		       !strstr(trace, "forcing mempool");
 	return in_trace(trace, p->where);
 }
 
@@ -663,7 +665,7 @@ static bool used(const char *caches)
 	return false;
 }
 
-/* cgroups below ours that are on their way, -1: unknown; wants no memory the second time */
+/* cgroups below one that are on their way, -1: unknown; wants memory the first time only */
 static long dying(int stat)
 {
 	char buf[512] = "", *p;
@@ -690,29 +692,32 @@ static void offline(const char *dir)
 		"css_killed_work_fn", "css_release_work_fn", "css_free_rwork_fn",
 	};
 	int fd = open(FAILSLAB "probability", O_WRONLY | O_CLOEXEC);
-	int stat = open(cg_path("", "cgroup.stat"), O_RDONLY | O_CLOEXEC);
 	struct call c = { .dir = dir };
-	long total = cg_total(), was;
+	long total = cg_total();
 	bool ok = true, lists, bits;
 	const char *trace;
 	unsigned int i;
 	double end;
+	int stat;
 
-	if (fd < 0 || cg_create("new") || ms_run("new", NODE_ANY, leave_file, &c))
+	/* below a cgroup of its own: those of before may be dying still */
+	if (fd < 0 || cg_create("top") || cg_create("top/new") ||
+	    ms_run("top/new", NODE_ANY, leave_file, &c))
 		ksft_exit_fail_msg("a file of a cgroup: %s\n", strerror(errno));
 	lists = choose(LISTS_FROM, "1");
 	bits = choose(BITS_FROM, "1");
-	was = dying(stat);
+	stat = open(cg_path("top", "cgroup.stat"), O_RDONLY | O_CLOEXEC);
+	dying(stat);
 	said();
 	ms_expect("FAULT_INJECTION: forcing a failure");
-	if (cg_remove("new"))
+	if (cg_remove("top/new"))
 		ok = false;
 	if (write(fd, "100", 3) != 3)
 		ok = false;
 	end = ms_now() + 30;
 	do
 		ms_sleep(1);
-	while (dying(stat) > was && ms_now() < end);
+	while (dying(stat) > 0 && ms_now() < end);
 	if (write(fd, "0", 1) != 1)
 		ok = false;
 	close(fd);
@@ -721,7 +726,7 @@ static void offline(const char *dir)
 	trace = said();
 	choose(LISTS_FROM " " BITS_FROM, "0");
 	undo_create(&c);
-	if (!cg_wait_total(total, 30)) {
+	if (cg_remove("top") || !cg_wait_total(total, 30)) {
 		ksft_print_msg("the cgroup does not go\n");
 		ok = false;
 	}
