@@ -37,12 +37,13 @@ swaps()
 # killed WHAT MIN TEST: the test is killed once it has MIN of WHAT, a command's number
 killed()
 {
+	name="$3 is killed while it has $1"
 	traces >/root/before
 	"./$3" >/root/out 2>&1 &
 	until [ "$($1)" -ge "$2" ]; do
 		if ! kill -0 $! 2>/dev/null; then
 			wait $!
-			result ok "$3 is killed while it has $1 # SKIP it has none here"
+			result ok "$name # SKIP it has none here"
 			return
 		fi
 		usleep 20000
@@ -52,10 +53,10 @@ killed()
 	wait $!
 	traces >/root/after
 	if grep -q 'killed by signal 9' /root/out && diff /root/before /root/after >/root/diff; then
-		result ok "$3 is killed while it has $1"
+		result ok "$name"
 	else
 		sed 's/^/# /' /root/out /root/diff
-		result 'not ok' "$3 is killed while it has $1"
+		result 'not ok' "$name"
 	fi
 }
 
@@ -63,12 +64,13 @@ echo "KTAP version 1"
 echo "1..3"
 killed cgroups 10 footprint
 killed swaps 1 folios
+name="a module that was there already is loaded"
 insmod alias_mod.ko run=1
 ./alias | sed 's/^/# /' >/root/out
 if grep -q '# ok 1' /root/out; then
-	result ok "a module that was there already is loaded"
+	result ok "$name"
 else
 	cat /root/out
-	result 'not ok' "a module that was there already is loaded"
+	result 'not ok' "$name"
 fi
 exit $bad
