@@ -226,7 +226,8 @@ while read -r base name; do
 		/^[ #]*ok .*# *SKIP/ { sub(/^[ #]*ok [0-9]+ */, ""); print "    skipped: " $0 why; why = "" }' "$log"
 	if [ "$2" != 0 ]; then
 		failed="$failed, $name"
-		grep -E '^ *not ok' "$log" | sed 's/^ */    /' || true
+		# with what the test has said just before
+		grep -E -B 2 '^ *not ok' "$log" | grep -E '^ *(not ok|#)' | sed 's/^ */    /' || true
 		grep -v '^\[' "$err" | tail -n 45 | sed 's/^/    /'
 		# shellcheck disable=SC2012
 		echo "    logs: $(ls "${log%.log}".* | tr '\n' ' ')"

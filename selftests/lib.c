@@ -913,6 +913,15 @@ int ms_wait(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
+int ms_kill(pid_t pid)
+{
+	/* where a fork has failed: kill(-1) is for all that there are */
+	if (pid <= 0)
+		return -1;
+	kill(pid, SIGKILL);
+	return ms_wait(pid);
+}
+
 int ms_run(const char *rel, int node, ms_child fn, void *arg)
 {
 	return ms_wait(ms_spawn(rel, node, fn, arg));

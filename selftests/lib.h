@@ -109,6 +109,7 @@ int cg_request(const char *rel);		/* memory.reclaim, memory.high if there is non
 typedef int (*ms_child)(void *arg);
 pid_t ms_spawn(const char *rel, int node, ms_child fn, void *arg);
 int ms_wait(pid_t pid);			/* exit value, 128 + signal, -1 */
+int ms_kill(pid_t pid);			/* by SIGKILL; the same */
 int ms_run(const char *rel, int node, ms_child fn, void *arg);
 /* cgroups crowdN, for N from..to - 1, each with a task that made a file crowdN in dir */
 void ms_crowd(const char *dir, long from, long to);

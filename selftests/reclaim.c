@@ -7,7 +7,8 @@
  *   reclaim [cgroups] [mounts] [seconds]
  *
  * Then the same while all of it happens at once, for so many seconds: objects are
- * cached, cgroups and their parent are reclaimed, cgroups go.
+ * cached, cgroups and their parent are reclaimed, cgroups go.  And again, while the
+ * objects of a cgroup that goes are freed by their owner.
  *
  * The file systems are instances of proc, and what is cached are the names below
  * the directory of a process, one process for each cgroup: dentries that nobody
@@ -31,7 +32,7 @@
 #define MAX_NAMES	64
 
 static long nr_cgroups, nr_mounts, nr_names, made;
-static pid_t pids[MAX_CGROUPS];
+static pid_t pids[MAX_CGROUPS + 1];
 static char names[MAX_NAMES][64];
 
 static int sleeper(void *arg)
@@ -42,13 +43,13 @@ static int sleeper(void *arg)
 	return 0;
 }
 
-static int fill_some(long c, long first, long mounts)
+static int fill_some(long c, long first, long mounts, long step)
 {
 	long i, j;
 	char name[512];
 	struct stat st;
 
-	for (i = first; i < first + mounts; i++) {
+	for (i = first; i < first + mounts; i += step) {
 		for (j = 0; j < nr_names; j++) {
 			snprintf(name, sizeof(name), "%.300s/m%ld/%d/%s", ms_dir,
 				 i % nr_mounts, pids[c], names[j]);
@@ -59,9 +60,15 @@ static int fill_some(long c, long first, long mounts)
 	return 0;
 }
 
+/*
+ * The first eight cgroups use the even file systems, the others the odd ones.  So a parent
+ * is given, for each node, lists that it has none of with bits that it has neighbours of.
+ */
 static int fill(void *arg)
 {
-	return fill_some((long)arg, 0, nr_mounts);
+	long c = (long)arg;
+
+	return fill_some(c, c / 8 % 2, nr_mounts, 2);
 }
 
 /* names that can be looked up without following them */
@@ -102,7 +109,7 @@ static void quiet(void)
 }
 
 /*
- * Are as many still there as of one file system that the shrinkers are not told of? Others
+ * Are as many still there as of two file systems that the shrinkers are not told of? Others
  * look at names as well meanwhile.
  */
 static bool left(long base, const char *after)
@@ -191,12 +198,14 @@ static bool by_remount(long base, long gone)
 
 static bool by_drop_of_root(long base, long gone)
 {
-	long c;
+	long c, total = cg_total() - 1;
 
 	for (c = 0; c < nr_cgroups; c++)
-		if (c % gone)
-			cg_removef("top/c%ld", c);
+		if (c % gone && !cg_removef("top/c%ld", c))
+			total--;
 	cg_remove("top");
+	/* nobody finds what a cgroup has while that is handed over */
+	cg_wait_total(total, 30);
 	return by_drop(base, gone);
 }
 
@@ -226,12 +235,12 @@ static void by_route(const struct route *r, long gone)
 		ksft_test_result_skip("%s: there is no hierarchy\n", r->name);
 		return;
 	}
+	total = cg_total();
 	if (cg_create("top") || (r->needs && !cg_has("top", r->needs))) {
 		ksft_test_result_skip("%s: not there\n", r->name);
 		cg_remove("top");
 		return;
 	}
-	total = cg_total();
 	for (c = 0; c < nr_cgroups; c++)
 		if (cg_createf("top/c%ld", c))
 			ok = false;
@@ -245,15 +254,15 @@ static void by_route(const struct route *r, long gone)
 		}
 	}
 	made = ms_dentry_unused() - base;
-	if (made < nr_cgroups * nr_mounts * nr_names * 9 / 10) {
+	if (made < nr_cgroups * nr_mounts / 2 * nr_names * 9 / 10) {
 		ksft_print_msg("%ld dentries are cached, not %ld\n", made,
-			       nr_cgroups * nr_mounts * nr_names);
+			       nr_cgroups * nr_mounts / 2 * nr_names);
 		ok = false;
 	}
 	for (c = 0; c < nr_cgroups; c += gone)
 		if (cg_removef("top/c%ld", c))
 			ok = false;
-	cg_wait_total(total + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
+	cg_wait_total(total + 1 + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
 	n = ms_dentry_unused() - base;
 	if (labs(n - made) > made / 50 + 200) {
 		ksft_print_msg("%ld of %ld dentries are there after cgroups have gone\n",
@@ -263,12 +272,14 @@ static void by_route(const struct route *r, long gone)
 	ok = ok && r->fn(base, gone);
 	ksft_test_result(ok, "everything is reclaimed %s\n", r->name);
 	cg_remove_tree("");
+	cg_wait_total(total, 5);
 	quiet();
 }
 
 enum { BY_CGROUP, BY_ALL, BY_MOUNT, NR_RECLAIMERS };
 #define NR_ROUNDS	5
 #define MOUNTS_AT_ONCE	6
+#define DEPTH		8
 
 static struct shared {
 	volatile bool stop;
@@ -306,7 +317,7 @@ static int reclaimer(void *arg)
 
 static int fill_a_few(void *arg)
 {
-	return fill_some((long)arg, shared->first, MOUNTS_AT_ONCE);
+	return fill_some((long)arg, shared->first, MOUNTS_AT_ONCE, 1);
 }
 
 static bool removed(long n)
@@ -394,6 +405,54 @@ static void races(double seconds)
 	quiet();
 }
 
+static int fill_half(void *arg)
+{
+	return fill_some((long)arg, 0, nr_mounts, 2);
+}
+
+/*
+ * A process ends, and with it its names in all instances of proc, at about the time when
+ * the cgroup that has cached them goes with all those above it: they are handed over from
+ * one to the next, up to a parent that has lists or has none.
+ */
+static void ends(double seconds)
+{
+	const char *name = "what is freed while its cgroup goes is gone";
+	double end = ms_now() + seconds;
+	long base, n, c = nr_cgroups, total = cg_total();
+	char rel[DEPTH][64];
+	bool ok = true;
+	int i;
+
+	strcpy(rel[0], "top");
+	for (i = 1; i < DEPTH; i++)
+		snprintf(rel[i], sizeof(rel[i]), "%.60s/l", rel[i - 1]);
+	quiet();
+	base = ms_dentry_unused();
+	for (n = 0; ok && ms_now() < end; n++) {
+		pids[c] = ms_spawn(NULL, NODE_ANY, sleeper, NULL);
+		if (pids[c] < 0)
+			ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+		for (i = n % 2; ok && i < DEPTH; i++)
+			ok = !cg_create(rel[i]);
+		ok = ok && !ms_run(rel[DEPTH - 1], ms_node(n / 2), fill_half, (void *)c);
+		for (i = DEPTH - 1; ok && i > 0; i--)
+			ok = !cg_remove(rel[i]);
+		if (!ok)
+			ksft_print_msg("cgroup %ld: %s\n", n, strerror(errno));
+		/* the first goes offline a grace period later */
+		ms_sleep(n % 16 / 2 * 0.004);
+		ms_kill(pids[c]);
+		if (n % 2)
+			cg_remove(rel[0]);
+	}
+	cg_remove_tree("");
+	cg_wait_total(total, 5);
+	ms_metric("reclaim.ends.cgroups", n, "cgroups");
+	made = n * nr_mounts / 2 * nr_names;
+	ksft_test_result(!left(base, "their processes") && ok, "%s\n", name);
+}
+
 static void run(int argc, char **argv)
 {
 	struct slab_cache before, after;
@@ -420,16 +479,16 @@ static void run(int argc, char **argv)
 	}
 	if (!find_names())
 		ksft_exit_fail_msg("no names in /proc/%d\n", pids[0]);
-	ksft_set_plan(ARRAY_LEN(routes) + 2);
+	ksft_set_plan(ARRAY_LEN(routes) + 3);
 	ksft_print_msg("%ld cgroups, %ld mounts, %ld names, %d nodes\n", nr_cgroups,
 		       nr_mounts, nr_names, ms_nodes());
 	for (i = 0; i < (long)ARRAY_LEN(routes); i++)
 		by_route(&routes[i], 2);
 	races(seconds);
+	ends(seconds);
 
 	for (i = 0; i < nr_cgroups; i++) {
-		kill(pids[i], SIGKILL);
-		ms_wait(pids[i]);
+		ms_kill(pids[i]);
 	}
 	for (i = 0; i < nr_mounts; i++)
 		ms_umountf("%s/m%ld", ms_dir, i);

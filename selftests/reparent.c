@@ -2,7 +2,7 @@
 /*
  * When a cgroup goes, what it had cached becomes its parent's: it stays, it
  * counts there, and the parent's limit and drop_caches reclaim it. An object that
- * nobody has allocated lists for does no harm.
+ * nobody has allocated lists for does no harm, and is not forgotten when somebody does.
  *
  *   reparent [iterations] [seconds]
  *
@@ -22,6 +22,7 @@
 #include "lib.h"
 
 #define PER_ITERATION	100
+#define NEIGHBOURS	64
 #define STRAY		"/sys/module/lru_mod/parameters/stray"
 
 static struct ms_cache cache;
@@ -222,6 +223,26 @@ static int add_stray(void *arg)
 	return ms_write(STRAY, "add") ? errno : 0;
 }
 
+/* loads it in a new cgroup, on a node, or ends the test that is named */
+static bool load_in(const char *rel, int node, const char *name)
+{
+	int ret;
+
+	if (cg_create(rel)) {
+		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+		return false;
+	}
+	ret = ms_run(rel, node, load, NULL);
+	if (!ret)
+		return true;
+	if (ret == 2)
+		ksft_test_result_skip("%s: the module lru_mod can't be loaded\n", name);
+	else
+		ksft_test_result_fail("%s: lru_mod: %d\n", name, ret);
+	cg_remove(rel);
+	return false;
+}
+
 /*
  * Its owner has not allocated lists for it, as nilfs2 does not for some nodes of
  * the page cache. The parent has lists, so that it is looked for there afterwards.
@@ -233,19 +254,8 @@ static void without_lists(void)
 	long total;
 	int ret;
 
-	if (cg_create("has")) {
-		ksft_test_result_fail("%s: %s\n", name, strerror(errno));
+	if (!load_in("has", NODE_ANY, name))
 		return;
-	}
-	ret = ms_run("has", NODE_ANY, load, NULL);
-	if (ret) {
-		if (ret == 2)
-			ksft_test_result_skip("%s: the module lru_mod can't be loaded\n", name);
-		else
-			ksft_test_result_fail("%s: lru_mod: %d\n", name, ret);
-		cg_remove("has");
-		return;
-	}
 	total = cg_total();
 	ret = cg_create("has/not") ? errno : ms_run("has/not", NODE_ANY, add_stray, NULL);
 	if (cg_remove("has/not") || !cg_gone(total, 30) || ret || ms_write(STRAY, "del")) {
@@ -257,6 +267,65 @@ static void without_lists(void)
 	}
 	ms_rmmod("lru_mod");
 	cg_remove("has");
+}
+
+static int add_one(void *arg)
+{
+	(void)arg;
+	return ms_write(STRAY, "one") ? errno : 0;
+}
+
+static int add_first(void *arg)
+{
+	int err = add_stray(arg);
+
+	if (!err && ms_write(STRAY, "ask"))
+		err = errno;
+	return err;
+}
+
+/* Has the cgroup's reclaim called the shrinker where the object is? Takes that off. */
+static bool told(const char *rel)
+{
+	char val[16] = "";
+
+	if (cg_reclaim(rel))
+		ksft_print_msg("reclaim: %s\n", strerror(errno));
+	ms_modparam("lru_mod", "told", val, sizeof(val));
+	return !ms_write(STRAY, "del") && !strcmp(val, "Y");
+}
+
+/*
+ * A shrinker's bit that reclaim has cleared, for there was nothing, is set for one object.
+ * On another node there is no bit, but lists, so the object is there before its bit. Bits
+ * come by the word: its neighbours are those of file systems that nobody uses.
+ */
+static void bits(void)
+{
+	const char *one = "one object is enough for its shrinker's bit";
+	const char *late = "an object that was there before its shrinker's bit is not forgotten";
+	int i, ret;
+
+	for (i = 0; i < NEIGHBOURS; i++)
+		if (ms_mkdirf("%s/n%d", ms_dir, i) || ms_mountf("proc", "%s/n%d", ms_dir, i))
+			ksft_exit_fail_msg("mount of proc: %s\n", strerror(errno));
+	if (load_in("bits", ms_node(0), one)) {
+		cg_reclaim("bits");
+		ret = ms_run("bits", ms_node(0), add_one, NULL);
+		ksft_test_result(!ret && told("bits"), "%s\n", one);
+
+		ret = ms_run("bits", ms_node(1), add_first, NULL);
+		if (ret == EXDEV)
+			ksft_test_result_skip("%s: the node has no memory left\n", late);
+		else
+			ksft_test_result(!ret && told("bits"), "%s\n", late);
+		ms_rmmod("lru_mod");
+		cg_remove("bits");
+	} else {
+		ksft_test_result_skip("%s: see above\n", late);
+	}
+	for (i = 0; i < NEIGHBOURS; i++)
+		ms_umountf("%s/n%d", ms_dir, i);
 }
 
 static void many(long iterations, double seconds)
@@ -303,8 +372,7 @@ static void many(long iterations, double seconds)
 		}
 	}
 	for (ret = 0; ret < 2; ret++) {
-		kill(pid[ret], SIGKILL);
-		if (ms_wait(pid[ret]) != 128 + SIGKILL) {
+		if (ms_kill(pid[ret]) != 128 + SIGKILL) {
 			ksft_print_msg("a churning task has failed\n");
 			ok = false;
 		}
@@ -351,7 +419,7 @@ static void run(int argc, char **argv)
 	if (why)
 		ksft_exit_skip("%s\n", why);
 	flat = ms_version == 1 && !cg_value("", "memory.use_hierarchy");
-	ksft_set_plan(8);
+	ksft_set_plan(10);
 	total = cg_total();
 	levels("a cgroup's objects are reclaimed by its parent's limit", 1, false, BY_LIMIT);
 	levels("a cgroup's objects are reclaimed by drop_caches", 1, false, BY_DROP);
@@ -359,6 +427,7 @@ static void run(int argc, char **argv)
 	levels("objects move up through four levels to drop_caches", 4, false, BY_DROP);
 	levels("objects of every level meet at the top", 3, true, BY_LIMIT);
 	without_lists();
+	bits();
 	many(iterations, seconds);
 	ms_cache_close(&cache);
 	ms_drop(3);

@@ -9,9 +9,13 @@
  *
  * "stray", when written to, makes an object for which nobody has allocated lists,
  * charged to the task's cgroup, and adds it ("add"), or takes it off again ("del"):
- * "lost" if the root's lists, which never had it, have changed.
+ * "lost" if the root's lists, which never had it, have changed. "ask" allocates what an
+ * object on the same node needs, and fails with EXDEV if it can't get one from there.
+ * "one" is "add" with lists. "told" is whether the shrinker has been called since any
+ * of these, with an object on the lists that it was called for.
  */
 #include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/shrinker.h>
@@ -20,6 +24,12 @@
 #include <linux/version.h>
 /* 3.x's takes spinlocks for granted */
 #include <linux/list_lru.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 4, 0) || \
+    (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0) && \
+     LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0))
+#define NO_LISTS
+#endif
 
 #define NR_OBJECTS	64
 
@@ -36,14 +46,23 @@ struct object {
 	char data[200];
 };
 
-static struct list_lru lru __maybe_unused;
+#ifndef NO_LISTS
+static bool told;
+module_param(told, bool, 0444);
+MODULE_PARM_DESC(told, "the shrinker was called where there is an object");
 
-static unsigned long __maybe_unused count(struct shrinker *shrinker, struct shrink_control *sc)
+static struct list_lru lru;
+
+/* No object is ever offered. */
+static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
 {
+	if (lists && !list_lru_shrink_count(&lru, sc))
+		return SHRINK_EMPTY;
+	told = lists;
 	return 0;
 }
 
-static unsigned long __maybe_unused scan(struct shrinker *shrinker, struct shrink_control *sc)
+static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	return SHRINK_STOP;
 }
@@ -109,7 +128,7 @@ static bool del(struct object *o)
 {
 	return list_lru_del_obj(&lru, &o->lru);
 }
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 4, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+#else
 static struct shrinker shrinker = {
 	.count_objects = count,
 	.scan_objects = scan,
@@ -163,11 +182,8 @@ static bool del(struct object *o)
 {
 	return list_lru_del(&lru, &o->lru);
 }
-#else
-#define NO_LISTS
 #endif
 
-#ifndef NO_LISTS
 /* objects of the loading task's cgroup on its list, and off it again */
 static int use(void)
 {
@@ -195,20 +211,36 @@ static int use(void)
 
 static struct object *stray;
 
+static int ask(void)
+{
+	struct object *o = get();
+	int ret = 0;
+
+	if (!o)
+		return -ENOMEM;
+	if (page_to_nid(virt_to_page(o)) != page_to_nid(virt_to_page(stray)))
+		ret = -EXDEV;
+	put(o);
+	return ret;
+}
+
 static int stray_set(const char *val, const struct kernel_param *kp)
 {
 	int nid;
 
 	if (!lists)
 		return -EINVAL;
-	if (!stray && sysfs_streq(val, "add")) {
-		stray = get_stray();
+	told = false;
+	if (!stray && (sysfs_streq(val, "add") || sysfs_streq(val, "one"))) {
+		stray = sysfs_streq(val, "add") ? get_stray() : get();
 		if (!stray)
 			return -ENOMEM;
 		INIT_LIST_HEAD(&stray->lru);
 		add(stray);
 		return 0;
 	}
+	if (stray && sysfs_streq(val, "ask"))
+		return ask();
 	if (!stray || !sysfs_streq(val, "del"))
 		return -EINVAL;
 	del(stray);
@@ -222,7 +254,7 @@ static int stray_set(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops stray_ops = { .set = stray_set };
 module_param_cb(stray, &stray_ops, NULL, 0200);
-MODULE_PARM_DESC(stray, "add: makes an object without lists, and adds it; del: takes it off");
+MODULE_PARM_DESC(stray, "add, one: makes an object, without or with lists, and adds it; ask: allocates them; del: takes it off");
 
 static int __init lru_mod_init(void)
 {
