@@ -139,8 +139,7 @@ static void test_race(long seconds)
 
 	err = run_mode("race", seconds);
 	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		ms_kill(pid);
 		ms_write(CPU, "1");
 	} else {
 		printf("# no processor can be taken away here\n");

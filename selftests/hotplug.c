@@ -166,8 +166,7 @@ static bool use(void)
 
 static bool unuse(void)
 {
-	kill(user, SIGKILL);
-	ms_wait(user);
+	ms_kill(user);
 	unlink(used);
 	if (!cg_remove("user"))
 		return true;

@@ -284,8 +284,7 @@ static void test_doomed(void)
 		pid = ms_spawn("", NODE_ANY, sharer, NULL);
 		ms_sleep(0.005);
 		ok &= !mod("close %d", SHARED);
-		kill(pid, SIGKILL);
-		ok &= ms_wait(pid) == 128 + SIGKILL;
+		ok &= ms_kill(pid) == 128 + SIGKILL;
 		mod("close %d", SHARED + 1);
 	}
 	ksft_test_result(ok && !count("doomed"),
@@ -377,8 +376,7 @@ static void test_race(long seconds)
 	pids[4] = ms_spawn("", NODE_ANY, roots, NULL);
 	ms_sleep((double)seconds);
 	for (i = 0; i < 5; i++) {
-		kill(pids[i], SIGKILL);
-		ok &= ms_wait(pids[i]) == 128 + SIGKILL;
+		ok &= ms_kill(pids[i]) == 128 + SIGKILL;
 	}
 	cg_remove_tree("");
 	for (i = 0; i < 4; i++) {

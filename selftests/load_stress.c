@@ -586,6 +586,11 @@ static void load(const struct load *l)
 	open_pipe(&p);
 	pid = ms_spawn(NULL, NODE_ANY, exec_load, &p);
 	close(p.in);
+	if (pid < 0) {
+		wrong("fork: %s", strerror(errno));
+		close(p.out);
+		return;
+	}
 	while (!hear(&p, ms_now() + 1)) {
 		if (shared->stop && !p.told) {
 			p.told = true;
