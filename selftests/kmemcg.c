@@ -375,9 +375,8 @@ static void test_race(long seconds)
 	}
 	pids[4] = ms_spawn("", NODE_ANY, roots, NULL);
 	ms_sleep((double)seconds);
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 5; i++)
 		ok &= ms_kill(pids[i]) == 128 + SIGKILL;
-	}
 	cg_remove_tree("");
 	for (i = 0; i < 4; i++) {
 		mod("drop %d", i);

@@ -32,6 +32,7 @@
 #define MAX_NAMES	64
 
 static long nr_cgroups, nr_mounts, nr_names, made;
+static long others;	/* cgroups, before ours were made */
 static pid_t pids[MAX_CGROUPS + 1];
 static char names[MAX_NAMES][64];
 
@@ -198,14 +199,9 @@ static bool by_remount(long base, long gone)
 
 static bool by_drop_of_root(long base, long gone)
 {
-	long c, total = cg_total() - 1;
-
-	for (c = 0; c < nr_cgroups; c++)
-		if (c % gone && !cg_removef("top/c%ld", c))
-			total--;
-	cg_remove("top");
+	cg_remove_tree("");
 	/* nobody finds what a cgroup has while that is handed over */
-	cg_wait_total(total, 30);
+	cg_wait_total(others, 30);
 	return by_drop(base, gone);
 }
 
@@ -227,7 +223,7 @@ static const struct route {
 /* every gone'th cgroup is removed before it is reclaimed */
 static void by_route(const struct route *r, long gone)
 {
-	long base, n, c, total;
+	long base, n, c;
 	bool ok = true;
 	char rel[64];
 
@@ -235,7 +231,7 @@ static void by_route(const struct route *r, long gone)
 		ksft_test_result_skip("%s: there is no hierarchy\n", r->name);
 		return;
 	}
-	total = cg_total();
+	others = cg_total();
 	if (cg_create("top") || (r->needs && !cg_has("top", r->needs))) {
 		ksft_test_result_skip("%s: not there\n", r->name);
 		cg_remove("top");
@@ -262,7 +258,7 @@ static void by_route(const struct route *r, long gone)
 	for (c = 0; c < nr_cgroups; c += gone)
 		if (cg_removef("top/c%ld", c))
 			ok = false;
-	cg_wait_total(total + 1 + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
+	cg_wait_total(others + 1 + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
 	n = ms_dentry_unused() - base;
 	if (labs(n - made) > made / 50 + 200) {
 		ksft_print_msg("%ld of %ld dentries are there after cgroups have gone\n",
@@ -272,7 +268,7 @@ static void by_route(const struct route *r, long gone)
 	ok = ok && r->fn(base, gone);
 	ksft_test_result(ok, "everything is reclaimed %s\n", r->name);
 	cg_remove_tree("");
-	cg_wait_total(total, 5);
+	cg_wait_total(others, 5);
 	quiet();
 }
 
@@ -405,11 +401,6 @@ static void races(double seconds)
 	quiet();
 }
 
-static int fill_half(void *arg)
-{
-	return fill_some((long)arg, 0, nr_mounts, 2);
-}
-
 /*
  * A process ends, and with it its names in all instances of proc, at about the time when
  * the cgroup that has cached them goes with all those above it: they are handed over from
@@ -419,7 +410,7 @@ static void ends(double seconds)
 {
 	const char *name = "what is freed while its cgroup goes is gone";
 	double end = ms_now() + seconds;
-	long base, n, c = nr_cgroups, total = cg_total();
+	long base, n, c = nr_cgroups;
 	char rel[DEPTH][64];
 	bool ok = true;
 	int i;
@@ -427,6 +418,7 @@ static void ends(double seconds)
 	strcpy(rel[0], "top");
 	for (i = 1; i < DEPTH; i++)
 		snprintf(rel[i], sizeof(rel[i]), "%.60s/l", rel[i - 1]);
+	others = cg_total();
 	quiet();
 	base = ms_dentry_unused();
 	for (n = 0; ok && ms_now() < end; n++) {
@@ -435,7 +427,7 @@ static void ends(double seconds)
 			ksft_exit_fail_msg("fork: %s\n", strerror(errno));
 		for (i = n % 2; ok && i < DEPTH; i++)
 			ok = !cg_create(rel[i]);
-		ok = ok && !ms_run(rel[DEPTH - 1], ms_node(n / 2), fill_half, (void *)c);
+		ok = ok && !ms_run(rel[DEPTH - 1], ms_node(n / 2), fill, (void *)c);
 		for (i = DEPTH - 1; ok && i > 0; i--)
 			ok = !cg_remove(rel[i]);
 		if (!ok)
@@ -447,7 +439,7 @@ static void ends(double seconds)
 			cg_remove(rel[0]);
 	}
 	cg_remove_tree("");
-	cg_wait_total(total, 5);
+	cg_wait_total(others, 5);
 	ms_metric("reclaim.ends.cgroups", n, "cgroups");
 	made = n * nr_mounts / 2 * nr_names;
 	ksft_test_result(!left(base, "their processes") && ok, "%s\n", name);
@@ -487,9 +479,8 @@ static void run(int argc, char **argv)
 	races(seconds);
 	ends(seconds);
 
-	for (i = 0; i < nr_cgroups; i++) {
+	for (i = 0; i < nr_cgroups; i++)
 		ms_kill(pids[i]);
-	}
 	for (i = 0; i < nr_mounts; i++)
 		ms_umountf("%s/m%ld", ms_dir, i);
 	quiet();

@@ -217,10 +217,9 @@ static int load(void *arg)
 	return ms_nomodules(err) ? 2 : !!err;
 }
 
-static int add_stray(void *arg)
+static int stray(void *command)
 {
-	(void)arg;
-	return ms_write(STRAY, "add") ? errno : 0;
+	return ms_write(STRAY, command) ? errno : 0;
 }
 
 /* loads it in a new cgroup, on a node, or ends the test that is named */
@@ -257,7 +256,7 @@ static void without_lists(void)
 	if (!load_in("has", NODE_ANY, name))
 		return;
 	total = cg_total();
-	ret = cg_create("has/not") ? errno : ms_run("has/not", NODE_ANY, add_stray, NULL);
+	ret = cg_create("has/not") ? errno : ms_run("has/not", NODE_ANY, stray, "add");
 	if (cg_remove("has/not") || !cg_gone(total, 30) || ret || ms_write(STRAY, "del")) {
 		ksft_test_result_fail("%s: %d, %s\n", name, ret, strerror(errno));
 	} else {
@@ -269,19 +268,12 @@ static void without_lists(void)
 	cg_remove("has");
 }
 
-static int add_one(void *arg)
-{
-	(void)arg;
-	return ms_write(STRAY, "one") ? errno : 0;
-}
-
 static int add_first(void *arg)
 {
-	int err = add_stray(arg);
+	int err = stray("add");
 
-	if (!err && ms_write(STRAY, "ask"))
-		err = errno;
-	return err;
+	(void)arg;
+	return err ? err : stray("ask");
 }
 
 /* Has the cgroup's reclaim called the shrinker where the object is? Takes that off. */
@@ -311,7 +303,7 @@ static void bits(void)
 			ksft_exit_fail_msg("mount of proc: %s\n", strerror(errno));
 	if (load_in("bits", ms_node(0), one)) {
 		cg_reclaim("bits");
-		ret = ms_run("bits", ms_node(0), add_one, NULL);
+		ret = ms_run("bits", ms_node(0), stray, "one");
 		ksft_test_result(!ret && told("bits"), "%s\n", one);
 
 		ret = ms_run("bits", ms_node(1), add_first, NULL);
