@@ -26,8 +26,8 @@
 #include <linux/list_lru.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 4, 0) || \
-    (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0) && \
-     LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0))
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0))
 #define NO_LISTS
 #endif
 
@@ -226,13 +226,15 @@ static int ask(void)
 
 static int stray_set(const char *val, const struct kernel_param *kp)
 {
+	struct object *(*make)(void);
 	int nid;
 
 	if (!lists)
 		return -EINVAL;
 	told = false;
-	if (!stray && (sysfs_streq(val, "add") || sysfs_streq(val, "one"))) {
-		stray = sysfs_streq(val, "add") ? get_stray() : get();
+	make = sysfs_streq(val, "add") ? get_stray : sysfs_streq(val, "one") ? get : NULL;
+	if (!stray && make) {
+		stray = make();
 		if (!stray)
 			return -ENOMEM;
 		INIT_LIST_HEAD(&stray->lru);
