@@ -107,13 +107,21 @@ static long slack(void)
 	return 96 * 1024 + 32 * 1024 * ms_nodes();
 }
 
+/* a cgroup's units of shrinkers, where there are such: some share one */
+static long units_of(long mounts)
+{
+	return (mounts / 8 + 2) * ms_nodes();
+}
+
 /* caches dropped, and what waits for a worker has had its time */
-static void back_to(const struct ms_mem *then, const char *name, const char *what)
+static void back_to(const struct ms_mem *then, const char *when, const char *what)
 {
 	struct ms_mem now;
 	long most = then->used / 100;
-	/* but for the cgroup of this test and the root file system */
+	/* but for the cgroup of this test, to which those below are handed, and the root fs */
 	long lists = then->lists_objs + 16;
+	long units = then->units_objs + units_of(nr_mounts);
+	char name[32];
 	double end;
 	bool ok;
 
@@ -124,15 +132,25 @@ static void back_to(const struct ms_mem *then, const char *name, const char *wha
 		end = ms_now() + 30;
 		do {
 			ms_settle_drop(&now);
-		} while (now.lists_objs > lists && ms_now() < end);
+		} while ((now.lists_objs > lists || now.units_objs > units) && ms_now() < end);
 		ok = true;
 	} else {
 		ok = ms_back(then, &now, most, 30);
 	}
+	snprintf(name, sizeof(name), "%s.more", when);
 	number(name, (now.used - then->used) / MS_KB, "kB");
 	if (now.lists_objs > lists) {
 		ksft_print_msg("%ld lists more than before\n",
 			       now.lists_objs - then->lists_objs);
+		ok = false;
+	}
+	if (now.units_objs >= 0) {
+		snprintf(name, sizeof(name), "%s.units", when);
+		number(name, now.units_objs - then->units_objs, "objects");
+	}
+	if (now.units_objs > units) {
+		ksft_print_msg("%ld shrinker units more than before\n",
+			       now.units_objs - then->units_objs);
 		ok = false;
 	}
 	if (ms_kasan() && now.lists_objs < 0)
@@ -194,12 +212,6 @@ static int pipes(void *arg)
 static double list_size(void)
 {
 	return (88 + 32 * ms_node_ids() + 63) / 64 * 64;
-}
-
-/* a cgroup's units of shrinkers, where there are such: some share one */
-static long units_of(long mounts)
-{
-	return (mounts / 8 + 2) * ms_nodes();
 }
 
 /*
@@ -280,7 +292,7 @@ static void disk_mount(void)
 
 static void run(int argc, char **argv)
 {
-	struct slab_cache index, units, now;
+	struct slab_cache index, now;
 	struct ms_mem before, after, then;
 	long total, i, j, most, most_lists, more, nr_more;
 	double alone, with, flat, deep;
@@ -347,7 +359,6 @@ static void run(int argc, char **argv)
 
 	/* used: counted from before the mounts, so that nothing was made ahead */
 	index = slab_cache("radix_tree_node");
-	units = slab_cache("shrinker_unit");
 	for (i = 0; i < NR_USERS; i++) {
 		snprintf(rel, sizeof(rel), "c%ld", i);
 		snprintf(tag, sizeof(tag), "flat%ld", i);
@@ -375,9 +386,8 @@ static void run(int argc, char **argv)
 	more = (long)now.active - (long)index.active;
 	number("used.xarray_nodes", more, "objects");
 	ksft_test_result(more <= nr_mounts / 2, "used: no xarray for a few lists\n");
-	now = slab_cache("shrinker_unit");
-	if (now.found && !now.shared) {
-		more = (long)now.active - (long)units.active;
+	if (after.units_objs >= 0) {
+		more = after.units_objs - then.units_objs;
 		number("used.units", more, "objects");
 		ksft_test_result(more > 0 && more <= NR_USERS * units_of(nr_mounts),
 				 "used: shrinker units for who has objects\n");
@@ -443,7 +453,7 @@ static void run(int argc, char **argv)
 	then = start;
 	then.used += few + nr_mounts * 2 * (list_size() + 640);
 	then.lists_objs += nr_mounts * 2;
-	back_to(&then, "gone.more", "gone: memory is back with the mounts still there");
+	back_to(&then, "gone", "gone: memory is back with the mounts still there");
 
 	/* deep: only the leaves use the mounts */
 	ms_settle_drop(&then);
@@ -484,10 +494,10 @@ static void run(int argc, char **argv)
 	if (cg_remove_tree(""))
 		die("rmdir of deep cgroups", 0);
 	cg_wait_total(total, 60);
-	back_to(&then, "deep.more", "deep: memory is back once the cgroups are gone");
+	back_to(&then, "deep", "deep: memory is back once the cgroups are gone");
 
 	drop_mounts();
-	back_to(&start, "end.more", "gone: memory is back once the mounts are gone too");
+	back_to(&start, "end", "gone: memory is back once the mounts are gone too");
 
 	make_cgroups("c", nr_cgroups);
 	disk_mount();

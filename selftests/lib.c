@@ -1115,6 +1115,7 @@ void ms_mem(struct ms_mem *m)
 	memset(m, 0, sizeof(*m));
 	m->lists_bytes = -1;
 	m->lists_objs = -1;
+	m->units_objs = -1;
 	/* fold what the CPUs keep back of the counters */
 	ms_read("/proc/sys/vm/stat_refresh", buf, sizeof(buf));
 	if (ms_read("/proc/meminfo", buf, sizeof(buf)) > 0) {
@@ -1147,6 +1148,8 @@ void ms_mem(struct ms_mem *m)
 				m->lists_bytes = c.bytes;
 				m->lists_objs = c.active;
 			}
+			if (!strcmp(name, "shrinker_unit") && !is_shared(name))
+				m->units_objs = c.active;
 		}
 		p = strchr(p, '\n');
 		if (!p)

@@ -147,6 +147,7 @@ struct ms_mem {
 	long k32_objs;
 	long lists_bytes;		/* list_lru_memcg, -1: no such cache of its own */
 	long lists_objs;
+	long units_objs;		/* shrinker_unit, -1: no such cache of its own */
 	int caches;			/* the caches one by one */
 	struct {
 		char name[32];

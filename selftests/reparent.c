@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * When a cgroup goes, what it had cached becomes its parent's: it stays, it
- * counts there, and the parent's limit and drop_caches reclaim it. An object that
- * nobody has allocated lists for does no harm, and is not forgotten when somebody does.
+ * counts there, and the parent's limit and drop_caches reclaim it. What a shrinker has
+ * deferred for it is deferred for the parent. An object that nobody has allocated lists
+ * for does no harm, and is not forgotten when somebody does.
  *
  *   reparent [iterations] [seconds]
  *
@@ -23,7 +24,8 @@
 
 #define PER_ITERATION	100
 #define NEIGHBOURS	64
-#define STRAY		"/sys/module/lru_mod/parameters/stray"
+#define PARAM(name)	"/sys/module/lru_mod/parameters/" name
+#define STRAY		PARAM("stray")
 
 static struct ms_cache cache;
 static long nr_objects;
@@ -320,6 +322,46 @@ static void bits(void)
 		ms_umountf("%s/n%d", ms_dir, i);
 }
 
+/* of what there is to do: too little for the shrinker to be called, and 2^30 times that */
+#define LITTLE		"1024"
+#define MUCH		"1099511627776"
+
+/* The shrinker says that there is so much to do, where the object is. Is it asked to? */
+static int drop_with(const char *work, char *asked, size_t size)
+{
+	if (ms_write(PARAM("work"), work) || ms_write(PARAM("asked"), "N") || ms_drop(2))
+		return -1;
+	ms_modparam("lru_mod", "asked", asked, size);
+	return 0;
+}
+
+/* The parent has a unit of its own for the shrinker: the counts of the two are added up. */
+static void deferred(void)
+{
+	const char *name = "what a shrinker has deferred for a cgroup becomes its parent's";
+	char before[16] = "", after[16] = "";
+	long total;
+	int err;
+
+	if (!load_in("defers", ms_node(0), name))
+		return;
+	total = cg_total();
+	err = cg_create("defers/c") ? errno : ms_run("defers/c", ms_node(0), stray, "one");
+	if (err || drop_with(LITTLE, before, sizeof(before)) ||
+	    drop_with(MUCH, after, sizeof(after)) ||
+	    cg_remove("defers/c") || !cg_gone(total, 30) ||
+	    drop_with(LITTLE, after, sizeof(after)) || ms_write(STRAY, "del")) {
+		ksft_test_result_fail("%s: %d, %s\n", name, err, strerror(errno));
+	} else {
+		ksft_print_msg("asked for a little: %s, and after that was deferred: %s\n",
+			       before, after);
+		ksft_test_result(!strcmp(before, "N") && !strcmp(after, "Y"), "%s\n", name);
+	}
+	ms_rmmod("lru_mod");
+	cg_remove("defers/c");
+	cg_remove("defers");
+}
+
 static void many(long iterations, double seconds)
 {
 	const char *name = "many cgroups come, cache and go, with churn beside";
@@ -411,7 +453,7 @@ static void run(int argc, char **argv)
 	if (why)
 		ksft_exit_skip("%s\n", why);
 	flat = ms_version == 1 && !cg_value("", "memory.use_hierarchy");
-	ksft_set_plan(10);
+	ksft_set_plan(11);
 	total = cg_total();
 	levels("a cgroup's objects are reclaimed by its parent's limit", 1, false, BY_LIMIT);
 	levels("a cgroup's objects are reclaimed by drop_caches", 1, false, BY_DROP);
@@ -420,6 +462,7 @@ static void run(int argc, char **argv)
 	levels("objects of every level meet at the top", 3, true, BY_LIMIT);
 	without_lists();
 	bits();
+	deferred();
 	many(iterations, seconds);
 	ms_cache_close(&cache);
 	ms_drop(3);

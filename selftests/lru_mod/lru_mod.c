@@ -13,6 +13,10 @@
  * object on the same node needs, and fails with EXDEV if it can't get one from there.
  * "one" is "add" with lists. "told" is whether the shrinker has been called since any
  * of these, with an object on the lists that it was called for.
+ *
+ * What the shrinker then says there is to do is in "work". It does nothing of it, so that
+ * is deferred. SEEKS lets 1 / 262144 of it be asked for at once, and none of less than
+ * BATCH; "asked" is set when something was.
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -32,6 +36,8 @@
 #endif
 
 #define NR_OBJECTS	64
+#define SEEKS		(1 << 20)
+#define BATCH		256
 
 static char *result = "none";
 module_param(result, charp, 0444);
@@ -51,19 +57,28 @@ static bool told;
 module_param(told, bool, 0444);
 MODULE_PARM_DESC(told, "the shrinker was called where there is an object");
 
+static ulong work;
+module_param(work, ulong, 0644);
+MODULE_PARM_DESC(work, "how much the shrinker says there is to do where there is an object");
+
+static bool asked;
+module_param(asked, bool, 0644);
+MODULE_PARM_DESC(asked, "the shrinker was asked to do something");
+
 static struct list_lru lru;
 
-/* No object is ever offered. */
+/* No object is ever given. */
 static unsigned long count(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	if (lists && !list_lru_shrink_count(&lru, sc))
 		return SHRINK_EMPTY;
 	told = lists;
-	return 0;
+	return work;
 }
 
 static unsigned long scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
+	WRITE_ONCE(asked, true);
 	return SHRINK_STOP;
 }
 
@@ -87,6 +102,8 @@ static int setup(void)
 		goto shrinker;
 	shrinker->count_objects = count;
 	shrinker->scan_objects = scan;
+	shrinker->seeks = SEEKS;
+	shrinker->batch = BATCH;
 	shrinker_register(shrinker);
 	return 0;
 shrinker:
@@ -132,7 +149,8 @@ static bool del(struct object *o)
 static struct shrinker shrinker = {
 	.count_objects = count,
 	.scan_objects = scan,
-	.seeks = DEFAULT_SEEKS,
+	.seeks = SEEKS,
+	.batch = BATCH,
 };
 
 static int setup(void)
