@@ -36,7 +36,7 @@
 #endif
 
 #define NR_OBJECTS	64
-#define SEEKS		(1 << 20)
+#define SEEKS		(1024 * 1024)
 #define BATCH		256
 
 static char *result = "none";
