@@ -153,7 +153,7 @@ static void back_to(const struct ms_mem *then, const char *when, const char *wha
 			       now.units_objs - then->units_objs);
 		ok = false;
 	}
-	if (ms_kasan() && now.lists_objs < 0)
+	if (ok && ms_kasan() && now.lists_objs < 0)
 		bytes_result(ok, what);
 	else
 		ksft_test_result(ok, "%s\n", what);

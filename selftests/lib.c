@@ -706,20 +706,21 @@ int cg_drain_cpus(void)
 /* wait until no more than that many are left, dying ones counted */
 bool cg_wait_total(long total, double timeout)
 {
-	double now = ms_now(), end = now + timeout, drain = now + 0.5;
+	double end = ms_now() + timeout, pause = 0.5, drain = ms_now() + pause;
+	long nr;
 
-	for (; now <= end; now = ms_now()) {
-		long nr = cg_total();
-
-		if (nr < 0 || nr <= total)
-			return nr >= 0;
-		if (now > drain) {
+	for (;;) {
+		nr = cg_total();
+		if (nr <= total || ms_now() > end)
+			return nr >= 0 && nr <= total;
+		if (ms_now() > drain) {
 			cg_drain_cpus();
-			drain = now + 1;
+			/* that was a cgroup, too, and takes its time to go */
+			pause *= 2;
+			drain = ms_now() + pause;
 		}
 		ms_sleep(0.05);
 	}
-	return false;
 }
 
 /* what our cgroups, and those below that are dying, are charged for */

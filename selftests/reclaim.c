@@ -231,7 +231,6 @@ static void by_route(const struct route *r, long gone)
 		ksft_test_result_skip("%s: there is no hierarchy\n", r->name);
 		return;
 	}
-	others = cg_total();
 	if (cg_create("top") || (r->needs && !cg_has("top", r->needs))) {
 		ksft_test_result_skip("%s: not there\n", r->name);
 		cg_remove("top");
@@ -258,7 +257,7 @@ static void by_route(const struct route *r, long gone)
 	for (c = 0; c < nr_cgroups; c += gone)
 		if (cg_removef("top/c%ld", c))
 			ok = false;
-	cg_wait_total(others + 1 + nr_cgroups - (nr_cgroups + gone - 1) / gone, 5);
+	cg_wait_total(others + 1 + nr_cgroups - (nr_cgroups + gone - 1) / gone, 30);
 	n = ms_dentry_unused() - base;
 	if (labs(n - made) > made / 50 + 200) {
 		ksft_print_msg("%ld of %ld dentries are there after cgroups have gone\n",
@@ -268,7 +267,7 @@ static void by_route(const struct route *r, long gone)
 	ok = ok && r->fn(base, gone);
 	ksft_test_result(ok, "everything is reclaimed %s\n", r->name);
 	cg_remove_tree("");
-	cg_wait_total(others, 5);
+	cg_wait_total(others, 30);
 	quiet();
 }
 
@@ -404,7 +403,8 @@ static void races(double seconds)
 /*
  * A process ends, and with it its names in all instances of proc, at about the time when
  * the cgroup that has cached them goes with all those above it: they are handed over from
- * one to the next, up to a parent that has lists or has none.
+ * one to the next, up to a parent that has lists or has none. Names go whatever list they
+ * are on: if that is a wrong one, the kernel says so, or hangs.
  */
 static void ends(double seconds)
 {
@@ -418,7 +418,6 @@ static void ends(double seconds)
 	strcpy(rel[0], "top");
 	for (i = 1; i < DEPTH; i++)
 		snprintf(rel[i], sizeof(rel[i]), "%.60s/l", rel[i - 1]);
-	others = cg_total();
 	quiet();
 	base = ms_dentry_unused();
 	for (n = 0; ok && ms_now() < end; n++) {
@@ -471,6 +470,7 @@ static void run(int argc, char **argv)
 	}
 	if (!find_names())
 		ksft_exit_fail_msg("no names in /proc/%d\n", pids[0]);
+	others = cg_total();
 	ksft_set_plan(ARRAY_LEN(routes) + 3);
 	ksft_print_msg("%ld cgroups, %ld mounts, %ld names, %d nodes\n", nr_cgroups,
 		       nr_mounts, nr_names, ms_nodes());

@@ -9,10 +9,11 @@
  *
  * "stray", when written to, makes an object for which nobody has allocated lists,
  * charged to the task's cgroup, and adds it ("add"), or takes it off again ("del"):
- * "lost" if the root's lists, which never had it, have changed. "ask" allocates what an
- * object on the same node needs, and fails with EXDEV if it can't get one from there.
- * "one" is "add" with lists. "told" is whether the shrinker has been called since any
- * of these, with an object on the lists that it was called for.
+ * "lost" if the root's lists, which never had it, have changed. "one" is "add" with lists.
+ * "ask" allocates what an object on the same node needs, and fails with EXDEV if it can't
+ * get one from there, or if that of "one" was there, and with EOPNOTSUPP where nobody asks.
+ * "told" is whether the shrinker has been called since any of these, with an object on the
+ * lists that it was called for.
  *
  * What the shrinker then says there is to do is in "work". It does nothing of it, so that
  * is deferred. SEEKS lets 1 / 262144 of it be asked for at once, and none of less than
@@ -58,8 +59,10 @@ module_param(told, bool, 0444);
 MODULE_PARM_DESC(told, "the shrinker was called where there is an object");
 
 static ulong work;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 13, 0)	/* where a cgroup has what is deferred */
 module_param(work, ulong, 0644);
 MODULE_PARM_DESC(work, "how much the shrinker says there is to do where there is an object");
+#endif
 
 static bool asked;
 module_param(asked, bool, 0644);
@@ -228,15 +231,24 @@ static int use(void)
 }
 
 static struct object *stray;
+static int nid_of_one = NUMA_NO_NODE;
+
+static int nid_of(struct object *o)
+{
+	return page_to_nid(virt_to_page(o));
+}
 
 static int ask(void)
 {
-	struct object *o = get();
+	struct object *o;
 	int ret = 0;
 
+	if (LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0))
+		return -EOPNOTSUPP;
+	o = get();
 	if (!o)
 		return -ENOMEM;
-	if (page_to_nid(virt_to_page(o)) != page_to_nid(virt_to_page(stray)))
+	if (nid_of(o) != nid_of(stray) || nid_of(o) == nid_of_one)
 		ret = -EXDEV;
 	put(o);
 	return ret;
@@ -255,6 +267,8 @@ static int stray_set(const char *val, const struct kernel_param *kp)
 		stray = make();
 		if (!stray)
 			return -ENOMEM;
+		if (make == get)
+			nid_of_one = nid_of(stray);
 		INIT_LIST_HEAD(&stray->lru);
 		add(stray);
 		return 0;
