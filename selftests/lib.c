@@ -1186,7 +1186,7 @@ void ms_rcu(void)
 	if (!syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0)) {
 		syscall(SYS_membarrier, 1, 0, 0);
 		/* with one CPU online that returns at once, and nobody waits for RCU */
-		ms_sleep(sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 0.02 : 0.5);
+		ms_sleep(ms_cpus() > 1 ? 0.02 : 0.5);
 		return;
 	}
 #endif
